@@ -1,0 +1,176 @@
+"""Config to objects: the only module that knows Hydra's `_target_`.
+
+A node of the config names a class and its arguments; `build` makes the object. What needs something
+that only the program knows (a head its width, a loss its class counts) is `_partial_: true` and is
+finished by whoever has it.
+"""
+
+import functools
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+import numpy as np
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from compkit.data import Preprocessing
+from compkit.demo import EMBEDDED, ensure_competition
+from compkit.engine import read_metadata
+from compkit.plan import Plan
+from compkit.prepare import picture_of
+
+# what the config of somebody else's run may instantiate; never a function that reads or runs files
+TRUSTED = ("compkit.", "albumentations.", "torch.nn.", "torch.optim.", "timm.optim.")
+
+
+def build(node: Any, **runtime: Any) -> Any:
+    """Instantiate one config node; `runtime` is what only the program knows.
+
+    Raises:
+        hydra.errors.InstantiationException: caused by the constructor's own error, or an argument it lacks.
+
+    >>> build({"_target_": "compkit.losses.Huber", "_partial_": True, "delta": 2.0})().delta
+    2.0
+    """
+    with warnings.catch_warnings():
+        # albumentations drops an unknown argument with a warning; a typo must stop the run
+        warnings.filterwarnings("error", message=".*not valid for transform")
+        try:
+            return hydra.utils.instantiate(node, **runtime, _convert_="all")
+        except UserWarning as typo:
+            raise ValueError(f"augment: {typo}. Correct the argument, or drop it.") from typo
+
+
+def build_all(nodes: Any) -> list[Any]:
+    """The members of a dict of nodes, in its order; a member set to null is left out."""
+    return [build(node) for node in (nodes or {}).values() if node is not None]
+
+
+def build_plan(cfg: DictConfig) -> Plan:
+    """Everything that a run of train.py is made of.
+
+    Raises:
+        ValueError: a key with a value that cannot work, by its name.
+    """
+    config = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(config, dict)
+    if cfg.competition.name in EMBEDDED:
+        ensure_competition(cfg.competition.name, Path(cfg.data_dir))
+    name = cfg.name or re.sub(r"[^A-Za-z0-9._-]", "_", str(cfg.model.backbone))
+    config["name"] = name
+    return Plan(
+        name=name,
+        folder=Path(cfg.output_dir) / str(cfg.competition.name) / name,
+        config=config,
+        overrides=list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else [],
+        resume=bool(cfg.resume),
+        competition=build(cfg.competition),
+        folds=whole("folds", cfg.folds, at_least=2, hint="competition.fold_scheme=holdout validates on one part"),
+        train_folds=None if cfg.train_folds == "all" else list(_as_list(config["train_folds"])),
+        fold_seed=whole("fold_seed", cfg.fold_seed, at_least=0),
+        epochs=whole("epochs", cfg.epochs, at_least=1),
+        batch_size=whole("batch_size", cfg.batch_size, at_least=1),
+        image_size=_image_size(config["image_size"]),
+        seed=whole("seed", cfg.seed, at_least=0),
+        num_workers=cfg.num_workers,
+        limit=None if cfg.limit is None else whole("limit", cfg.limit, at_least=1),
+        predict_test=bool(cfg.predict_test),
+        make_model=build(cfg.model),
+        make_loss=build(cfg.loss),
+        make_optimizer=build(cfg.optimizer),
+        make_schedule=functools.partial(build, cfg.schedule),
+        make_averaging=build(cfg.averaging),
+        make_augment=functools.partial(build_all, cfg.augment),
+        metrics=[build(cfg.metric), *build_all(cfg.metrics)],
+        trainer=build(cfg.trainer),
+        inference=build(cfg.inference),
+        loggers=build_all(cfg.get("logger")),
+    )
+
+
+def load_plan(run: str | Path, trust: Sequence[str] = (), changes: dict[str, Any] | None = None) -> Plan:
+    """The plan of a run that lies on disk, from its config.yaml, without any weights but its own.
+
+    Args:
+        run: the run's folder.
+        trust: modules of your own that its config may also instantiate, such as `my_losses`.
+        changes: dotted keys and their new values, such as {"trainer.device": "cpu"}.
+
+    Raises:
+        FileNotFoundError: no run there.
+        ValueError: its config names a target outside what is trusted.
+    """
+    path = Path(run) / "config.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file. Set run= to a run's folder, such as outputs/digits/resnet18.")
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    check_targets(config, trust, path)
+    cfg = OmegaConf.create(config)
+    own = {"resume": True, "output_dir": str(path.parent.parent.parent), "model.pretrained": False}
+    for key, value in (own | {"model.weights": None} | (changes or {})).items():
+        OmegaConf.update(cfg, key, value)
+    return build_plan(cfg)
+
+
+def image_reader(run: str | Path, trust: Sequence[str] = ()) -> Callable[[str], np.ndarray | None]:
+    """A function from an id to its picture, uint8 [H, W, 3], for the report of a run on disk."""
+    plan = load_plan(run, trust)
+    weights = sorted(plan.folder.glob("fold_*/*.safetensors"))
+    if not weights:
+        return lambda id: None
+    preprocessing = Preprocessing.from_dict(read_metadata(weights[0])["preprocessing"])
+    return picture_of([plan.competition.read_train(plan.limit)], preprocessing)
+
+
+def check_targets(node: Any, trust: Sequence[str], path: Path) -> None:
+    """Refuse a config, perhaps somebody else's, that would run more than models and transforms."""
+    if isinstance(node, list):
+        for value in node:
+            check_targets(value, trust, path)
+    if not isinstance(node, dict):
+        return
+    target = node.get("_target_")
+    if target is not None:
+        allowed = (*TRUSTED, *(f"{module}." for module in trust))
+        # a dotted path may also walk through an import: `compkit.build.warnings.…` is not ours
+        is_ours = str(target).startswith(allowed)
+        home = getattr(hydra.utils.get_object(target), "__module__", "") if is_ours else ""
+        if not f"{home}.".startswith(allowed):
+            raise ValueError(
+                f"{path}: `_target_: {target}` is not among the trusted {', '.join(allowed)}. "
+                "If the code is yours, add its module: trust=[my_module]."
+            )
+    for value in node.values():
+        check_targets(value, trust, path)
+
+
+def whole(key: str, value: Any, at_least: int, hint: str = "") -> int:
+    """A whole number from the config, or an error that names its key.
+
+    >>> whole("epochs", 3, at_least=1)
+    3
+    """
+    is_whole = isinstance(value, int | float) and not isinstance(value, bool) and int(value) == value
+    if not is_whole or value < at_least:
+        raise ValueError(
+            f"{key}={value}: expected a whole number, at least {at_least}. Set {key}={max(at_least, 5)}, for example"
+            + (f"; {hint}." if hint else ".")
+        )
+    return int(value)
+
+
+def _image_size(value: Any) -> tuple[int, int]:
+    sides = _as_list(value)
+    if len(sides) not in (1, 2):
+        raise ValueError(f"image_size={value}: expected one side or [height, width]. Set image_size=224.")
+    sizes = [whole("image_size", side, at_least=1) for side in sides]
+    return sizes[0], sizes[-1]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,6 @@
+"""Small competitions made on first use from data that ships with scikit-learn, and their grader."""
+
+from compkit.demo.folder import EMBEDDED, ensure_competition, make_competition
+from compkit.demo.grade import grade
+
+__all__ = ["EMBEDDED", "ensure_competition", "grade", "make_competition"]

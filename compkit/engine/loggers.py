@@ -1,0 +1,187 @@
+"""Where the numbers of an epoch go besides fold_K/history.csv, which the loop always writes."""
+
+import json
+import uuid
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from compkit.files import write_text
+
+
+class Logger(Protocol):
+    """Follows the folds of a run, one after the other.
+
+    A row holds `epoch`, `train_loss`, `val_loss`, `val_<metric>`, `lr`, `images_per_second` and
+    `seconds`, as history.csv does.
+    """
+
+    def start_fold(self, fold: int, run_name: str, config: Mapping[str, Any], folder: Path) -> None:
+        """A fold begins or goes on; `folder` is the run's, `config` holds plain values."""
+
+    def log_epoch(self, row: Mapping[str, float]) -> None:
+        """An epoch has ended."""
+
+    def finish_fold(self, summary: Mapping[str, float]) -> None:
+        """The fold has ended; `summary` holds its final scores."""
+
+
+class TensorBoardLogger:
+    """Writes event files to <run>/tensorboard/fold_K, for `tensorboard --logdir outputs`.
+
+    Raises:
+        ValueError: tensorboard is not installed.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> logger = TensorBoardLogger()
+    >>> logger.start_fold(0, "demo", {"lr": 1e-3}, folder)
+    >>> logger.log_epoch({"epoch": 0, "train_loss": 2.3})
+    >>> logger.finish_fold({"accuracy": 0.1})
+    >>> [file.parent.name for file in folder.rglob("events*")]
+    ['fold_0']
+    """
+
+    def __init__(self) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ValueError(
+                f"logger=tensorboard: tensorboard cannot be imported ({error}). Install it with "
+                "`pip install compkit[tensorboard]`, or use logger=csv."
+            ) from error
+        self._open = SummaryWriter
+        self._epoch = 0
+
+    def start_fold(self, fold: int, run_name: str, config: Mapping[str, Any], folder: Path) -> None:
+        self._writer = self._open(str(folder / "tensorboard" / f"fold_{fold}"))
+        # indented lines are code in TensorBoard's Markdown
+        lines = json.dumps(config, indent=2, default=str).splitlines()
+        self._writer.add_text("config", "\n".join("    " + line for line in lines))
+
+    def log_epoch(self, row: Mapping[str, float]) -> None:
+        self._epoch = int(row["epoch"])
+        for name, value in row.items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, self._epoch)
+        self._writer.flush()
+
+    def finish_fold(self, summary: Mapping[str, float]) -> None:
+        for name, value in summary.items():
+            self._writer.add_scalar(f"final/{name}", value, self._epoch)
+        self._writer.close()
+
+
+class WandbLogger:
+    """Follows a run on Weights & Biases: a wandb run for each fold, grouped by the run's name.
+
+    Nothing that goes wrong there stops or delays a training: the first failure (no login, no
+    network, an outage) warns and turns this logger off for the rest of the run. The wandb run's
+    id is kept in <run>/wandb/fold_K.id, so `resume=true` continues the same curves and a new
+    folder of an old name starts new ones.
+
+    Args:
+        project: where runs are collected.
+        mode: online; offline (upload later with `wandb sync`); disabled.
+        entity: user or team; None is the login's default.
+        group: collects the folds of a run; None is the run's name.
+        tags: labels to filter by.
+        timeout_seconds: longest wait for the service when a fold starts, and when it ends.
+
+    Raises:
+        ValueError: unknown mode, or a wait that is not positive.
+
+    >>> logger = WandbLogger("digits", mode="disabled")
+    >>> logger.start_fold(0, "demo", {}, Path("outputs/digits/demo"))
+    >>> logger.finish_fold({})
+    """
+
+    def __init__(
+        self,
+        project: str,
+        mode: str = "online",
+        entity: str | None = None,
+        group: str | None = None,
+        tags: Sequence[str] = (),
+        timeout_seconds: float = 30.0,
+    ) -> None:
+        if mode not in ("online", "offline", "disabled"):
+            raise ValueError(
+                f"logger.wandb.mode: got {mode!r}, expected online, offline or disabled; "
+                "e.g. logger.wandb.mode=offline on a machine without network."
+            )
+        if not float(timeout_seconds) > 0:
+            raise ValueError(
+                f"logger.wandb.timeout_seconds: got {timeout_seconds}, expected seconds > 0, e.g. 30."
+            )
+        self.project = project
+        self.mode = mode
+        self.entity = entity
+        self.group = group
+        self.tags = list(tags)
+        self.timeout_seconds = float(timeout_seconds)
+        self._on = mode != "disabled"
+        self._run: Any = None
+
+    def start_fold(self, fold: int, run_name: str, config: Mapping[str, Any], folder: Path) -> None:
+        self._attempt(lambda: self._start(fold, run_name, config, folder))
+
+    def log_epoch(self, row: Mapping[str, float]) -> None:
+        self._attempt(lambda: self._run.log(dict(row)))
+
+    def finish_fold(self, summary: Mapping[str, float]) -> None:
+        self._attempt(lambda: self._finish(summary))
+
+    def _start(self, fold: int, run_name: str, config: Mapping[str, Any], folder: Path) -> None:
+        import wandb
+
+        # silent for the whole process: it also turns a prompt for the login into an error
+        wandb.setup(wandb.Settings(silent=True))
+        self._run = wandb.init(
+            mode=self.mode,  # type: ignore[arg-type]
+            project=self.project,
+            entity=self.entity,
+            group=self.group or run_name,
+            tags=self.tags,
+            name=f"{run_name} fold {fold}",
+            id=_kept_id(folder / "wandb" / f"fold_{fold}.id"),
+            resume="allow",
+            config=dict(config),
+            dir=str(folder),
+            settings=wandb.Settings(
+                silent=True,
+                console="off",
+                disable_git=True,  # environment.json has the commit; a remote's address may hold a password
+                init_timeout=self.timeout_seconds,
+                finish_timeout=self.timeout_seconds,
+                finish_timeout_raises=True,
+            ),
+        )
+        # an epoch repeated after a resume is then drawn at its place, not dropped as out of order
+        self._run.define_metric("epoch")
+        self._run.define_metric("*", step_metric="epoch")
+
+    def _finish(self, summary: Mapping[str, float]) -> None:
+        self._run.summary.update(dict(summary))
+        self._run.finish()
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        if not self._on:
+            return
+        try:
+            action()
+        except Exception as error:  # an outage of any kind must not cost a training
+            self._on = False
+            warnings.warn(
+                f"logger=wandb: {type(error).__name__}: {error}. W&B is off for the rest of this run, "
+                "the training goes on. `wandb login`, or logger.wandb.mode=offline, avoids this.",
+                stacklevel=3,
+            )
+
+
+def _kept_id(path: Path) -> str:
+    """The identifier in the file; made and written when there is none yet."""
+    if not path.exists():
+        write_text(path, uuid.uuid4().hex)
+    return path.read_text(encoding="utf-8").strip()

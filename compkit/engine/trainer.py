@@ -1,0 +1,43 @@
+"""How to train: the settings of conf/trainer/, checked when they are built."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """Settings of the loop; conf/trainer/default.yaml explains each.
+
+    Raises:
+        ValueError: a value outside its range, by the name of its key.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    accumulate: int = 1
+    clip: str = "norm"
+    clip_at: float | None = None
+    clip_p: float = 2.0
+    early_stopping_epochs: int | None = None
+    checkpoint_every_steps: int | None = None
+    threads: int | str = "auto"
+    channels_last: bool | str = "auto"
+    sync_bn: bool | str = "auto"
+    compile: bool = False
+    deterministic: bool = False
+
+    def __post_init__(self) -> None:
+        positive = ("accumulate", "clip_at", "clip_p", "early_stopping_epochs", "checkpoint_every_steps")
+        for key in positive:
+            value = getattr(self, key)
+            if value is not None and not float(value) > 0:
+                raise ValueError(f"trainer.{key}={value}: expected more than 0. Set trainer.{key}=1, for example.")
+        for key in ("accumulate", "early_stopping_epochs", "checkpoint_every_steps"):
+            value = getattr(self, key)
+            if value is not None and int(value) != value:
+                raise ValueError(f"trainer.{key}={value}: expected a whole number. Set trainer.{key}={int(value) + 1}.")
+        if self.clip not in ("norm", "value"):
+            raise ValueError(f"trainer.clip={self.clip}: expected norm or value. Set trainer.clip=norm.")
+        for key in ("channels_last", "sync_bn"):
+            value = getattr(self, key)
+            if value not in ("auto", True, False):
+                raise ValueError(f"trainer.{key}={value}: expected auto, true or false. Set trainer.{key}=auto.")

@@ -1,0 +1,178 @@
+"""Any timm network as a map of features, with the scaling its weights expect."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from compkit.models.weights import hub_weights, load_weights, pretrained_config
+
+
+class Backbone(nn.Module):
+    """A timm network without its classifier and pooling, float [B, in_chans, H, W] -> [B, C, h, w].
+
+    Vision transformers give their patch tokens as [B, C, N, 1], without class and register tokens. The
+    few networks that cannot do without their own pooling (coat, crossvit, distilled deit, …) give
+    [B, C, 1, 1].
+
+    Weights come from `weights` when given, else from the hub when `pretrained`, else they are random.
+
+    Args:
+        name: timm name, with or without a tag that says which weights (`resnet18.a1_in1k`).
+        in_chans: channels of the images, >= 1.
+        image_size: side in pixels, or (height, width).
+        pretrained: whether to start from the hub's weights.
+        weights: file to start from instead, without any network.
+        drop_path_rate: share of the residual branches skipped in training, in [0, 1); None is the
+            network's own.
+
+    Attributes:
+        channels: C.
+        mean, std: scaling of pixels in 0..1 the weights were trained with, one number a channel.
+        interpolation: the resizing they were trained with (`bicubic`, `bilinear`, …).
+
+    Raises:
+        FileNotFoundError: `weights` does not exist.
+        ValueError: the name, the size, the rate or the weights do not fit; see the message.
+
+    >>> backbone = Backbone("test_resnet", image_size=64)
+    >>> backbone(torch.zeros(1, 3, 64, 64)).shape, backbone.channels
+    (torch.Size([1, 96, 2, 2]), 96)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        in_chans: int = 3,
+        image_size: int | Sequence[int] = 224,
+        pretrained: bool = False,
+        weights: str | Path | None = None,
+        drop_path_rate: float | None = None,
+    ) -> None:
+        super().__init__()
+        check_name(name)
+        if in_chans < 1:
+            raise ValueError(f"in_chans must be >= 1, got {in_chans}. Set competition.channels.")
+        size = height_width(image_size)
+        self.model = _create(name, in_chans, size, drop_path_rate)
+        if weights is not None:
+            load_weights(self.model, name, Path(weights), in_chans, exact=True)
+        elif pretrained:
+            # timm's own file for this name may hold auxiliary heads that timm itself leaves out
+            load_weights(self.model, name, hub_weights(name), in_chans, exact=False)
+        _remove_pooling(self.model)
+
+        config = pretrained_config(name)
+        self.mean = _per_channel(config.mean, in_chans)
+        self.std = _per_channel(config.std, in_chans)
+        self.interpolation = config.interpolation
+        self.channels = self._count_channels(name, torch.zeros(1, in_chans, *size))
+
+    def _count_channels(self, name: str, images: Tensor) -> int:
+        """C, from one forward pass, which tells too whether the network takes images of this size."""
+        self.eval()
+        try:
+            with torch.no_grad():
+                return self(images).shape[1]
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise _wrong_size(name, tuple(images.shape[2:]), error) from error
+        finally:
+            self.train()
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.model(images)
+        if features.ndim == 2:
+            return features[:, :, None, None]
+        if features.ndim == 3:
+            tokens = features[:, getattr(self.model, "num_prefix_tokens", 0) :]
+            return tokens.transpose(1, 2).unsqueeze(3)
+        if getattr(self.model, "output_fmt", "NCHW") == "NHWC":
+            return features.permute(0, 3, 1, 2)
+        return features
+
+
+def check_name(name: str) -> None:
+    """Raise a ValueError with similar names unless timm knows this one.
+
+    >>> check_name("resnet81")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    ValueError: model.backbone=resnet81: timm has no network of that name. Close ones: ...
+    """
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        close = difflib.get_close_matches(architecture, timm.list_models(), n=3, cutoff=0.5)
+        raise ValueError(
+            f"model.backbone={name}: timm has no network of that name. "
+            f"Close ones: {', '.join(close) or 'none'}. All are listed by timm.list_models()."
+        )
+    tags = [known.partition(".")[2] for known in timm.models.get_arch_pretrained_cfgs(architecture)]
+    if tag and tag not in tags:
+        raise ValueError(
+            f"model.backbone={name}: timm has no weights {tag!r} for {architecture}; it has {tags}. "
+            f"Leave the tag out for the first, e.g. model.backbone={architecture}."
+        )
+
+
+def height_width(image_size: int | Sequence[int]) -> tuple[int, int]:
+    """(height, width) in pixels of a size given as one side or as two.
+
+    >>> height_width(224), height_width([64, 96])
+    ((224, 224), (64, 96))
+    """
+    sides = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
+        raise ValueError(
+            f"image_size must be a side in pixels >= 1, or [height, width], got {image_size}. "
+            "Set image_size, e.g. image_size=224."
+        )
+    return sides[0], sides[1]
+
+
+def _create(name: str, in_chans: int, size: tuple[int, int], drop_path_rate: float | None) -> nn.Module:
+    if drop_path_rate is not None and not 0 <= drop_path_rate < 1:
+        raise ValueError(
+            f"drop_path_rate must be in [0, 1), got {drop_path_rate}. "
+            "Set model.drop_path_rate, e.g. model.drop_path_rate=0.1."
+        )
+    # networks with position embeddings or windows are built for one size, the others take any
+    img_size = size if pretrained_config(name).fixed_input_size else None
+    try:
+        return timm.create_model(
+            name, num_classes=0, in_chans=in_chans, img_size=img_size, drop_path_rate=drop_path_rate
+        )
+    except TypeError as error:
+        if "drop_path_rate" not in str(error):
+            raise
+        raise ValueError(
+            f"model.backbone={name} has no stochastic depth, but drop_path_rate is {drop_path_rate}. "
+            "Set model.drop_path_rate=null."
+        ) from error
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise _wrong_size(name, size, error) from error
+
+
+def _remove_pooling(model: Any) -> None:
+    try:
+        model.reset_classifier(0, "")
+    except AssertionError:  # timm's way to say that this network has to pool by itself
+        return
+
+
+def _wrong_size(name: str, size: tuple[int, ...], error: Exception) -> ValueError:
+    side = pretrained_config(name).input_size[1]
+    return ValueError(
+        f"model.backbone={name} does not take images of {size[0]} x {size[1]} pixels ({error}). "
+        f"Set image_size, e.g. image_size={side}, the size it was made for."
+    )
+
+
+def _per_channel(values: Sequence[float], in_chans: int) -> tuple[float, ...]:
+    """One value a channel, as timm adapts a first convolution: the mean for 1 channel, else repeated."""
+    if in_chans == 1:
+        return (sum(values) / len(values),)
+    return tuple(values[channel % len(values)] for channel in range(in_chans))

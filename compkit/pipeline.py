@@ -1,0 +1,327 @@
+"""One run, from top to bottom: read, split, fit each fold, predict, score, submit, report."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+
+from compkit.competition import validate_submission, write_submission
+from compkit.data import ImageDataset, Loader, Preprocessing, evaluation_draws
+from compkit.engine import (
+    Console,
+    FoldData,
+    Learner,
+    Progress,
+    Ranks,
+    choose_precision,
+    choose_threads,
+    choose_workers,
+    fit,
+    gather_rows,
+    join_ranks,
+    leave_ranks,
+    load_weights,
+    sync_batch_norm,
+    use_channels_last,
+)
+from compkit.files import atomic_path, write_text
+from compkit.inference import activate, predict_logits
+from compkit.plan import Plan
+from compkit.prepare import Prepared, class_counts, make_preprocessing, picture_of, prepare, target_prior
+from compkit.randomness import derive_seed, seed_everything
+from compkit.report import write_report
+from compkit.results import mean_predictions, prediction_frame, score, summarise
+from compkit.run_folder import check_name, check_writable, json_text, open_run
+from compkit.types import Predictions, Table, Task
+
+
+def run(plan: Plan) -> dict[str, Any]:
+    """Train and predict every fold, then write scores, submission and report.
+
+    Whatever can be wrong is looked for before the run's folder exists and the first epoch starts.
+
+    Returns:
+        what metrics.json holds.
+    """
+    ranks = join_ranks(plan.trainer.device)
+    try:
+        with Console(quiet=not ranks.is_main) as console:
+            torch.set_num_threads(choose_threads(plan.trainer.threads, ranks.local_world))
+            torch.use_deterministic_algorithms(plan.trainer.deterministic)
+            if ranks.is_main:
+                check_name(plan.folder, plan.resume)
+                check_writable(plan.folder)
+            data = prepare(plan, ranks, console)
+            preprocessing = try_parts(plan, data)
+        if ranks.is_main:
+            open_run(plan.folder, plan.config, plan.overrides, ranks.device)
+            data.folds.write(plan.folder / "folds.csv")
+        ranks.barrier()
+        with Console(plan.folder, quiet=not ranks.is_main) as console:
+            console.say(describe(plan, data, preprocessing, ranks))
+            folds = range(data.folds.num_folds) if plan.train_folds is None else plan.train_folds
+            scores = [run_fold(plan, data, preprocessing, fold, ranks, console) for fold in folds]
+            return finish(plan, data, preprocessing, scores, console) if ranks.is_main else {}
+    finally:
+        leave_ranks()
+
+
+def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
+    """Build the parts of one fold and let them go: a wrong option, or weights that cannot be had, end here."""
+    plan.make_schedule().check(plan.epochs)
+    learner = make_learner(plan, data, data.folds.train_rows(0))
+    learner.loss.check_task(plan.competition.task)
+    plan.inference.resolve(has_ema=learner.averaging.model is not None)
+    preprocessing = make_preprocessing(plan, data.table, learner.model)
+    rows = data.folds.train_rows(0)[:1]
+    # the first picture all the way through: an augmentation that cannot take it fails here
+    draw = evaluation_draws(rows, 1, 0, 1)[0]._replace(seed=0)
+    images = ImageDataset(data.table, preprocessing, plan.make_augment())[draw].images
+    learner.model.eval()
+    with torch.inference_mode():
+        learner.model(preprocessing.normalise(images))
+    return preprocessing
+
+
+def make_learner(plan: Plan, data: Prepared, train_rows: np.ndarray, ranks: Ranks = Ranks()) -> Learner:
+    """Model, loss, optimizer, schedule, averaging of one fold, from its training rows' class counts or mean."""
+    task, num_outputs = plan.competition.task, len(plan.competition.classes)
+    targets = data.table.targets[train_rows]
+    shift = {}
+    if task == Task.REGRESSION:
+        # outputs start at the mean and in units of the spread of the targets
+        spread = targets.std(axis=0)
+        shift = {"target_mean": targets.mean(axis=0), "target_std": np.where(spread > 0, spread, 1)}
+    model = sync_batch_norm(plan.make_model(num_outputs=num_outputs, **shift), plan.trainer.sync_bn, ranks)
+    model = model.to(ranks.device)
+    counts = class_counts(data.table, train_rows, task, num_outputs)
+    return Learner(
+        model=model,
+        loss=plan.make_loss(class_counts=counts).to(ranks.device),
+        optimizer=plan.make_optimizer(model),
+        schedule=plan.make_schedule(),
+        averaging=plan.make_averaging(model),
+        metrics={metric.name: metric for metric in plan.metrics},
+        metric_name=plan.metric.name,
+    )
+
+
+def run_fold(
+    plan: Plan, data: Prepared, preprocessing: Preprocessing, fold: int, ranks: Ranks, console: Console
+) -> dict[str, Any]:
+    """Fit one fold and predict its validation and test rows; what is done already is not done again.
+
+    Returns:
+        the fold's entry of metrics.json.
+    """
+    folder = plan.folder / f"fold_{fold}"
+    task = plan.competition.task
+    cv2.setNumThreads(0)  # one loader is one process among as many as there are cores
+    seed_everything(derive_seed(plan.seed, fold))  # of the weights: equal on all ranks, whatever was trained before
+    train_rows, valid_rows = data.folds.train_rows(fold), data.folds.valid_rows(fold)
+    learner = make_learner(plan, data, train_rows, ranks)
+    if use_channels_last(plan.trainer, preprocessing, ranks.device):
+        learner.model.to(memory_format=torch.channels_last)
+    seed_everything(derive_seed(plan.seed, fold, 1 + ranks.rank))  # of dropout: different on each
+
+    loader = make_loader(plan, data.table, preprocessing, ranks, augment=True)
+    fold_data = FoldData(data.table, train_rows, valid_rows, loader, preprocessing, plan.batch_size, task)
+    metadata = {"preprocessing": preprocessing.to_dict(), "classes": list(plan.competition.classes), "task": str(task)}
+    loggers = plan.loggers if ranks.is_main else []
+    for logger in loggers:
+        logger.start_fold(fold, plan.name, plan.config, plan.folder)
+    progress = fit(
+        folder,
+        learner,
+        fold_data,
+        plan.trainer,
+        plan.epochs,
+        derive_seed(plan.seed, fold),
+        ranks,
+        console,
+        loggers,
+        title=f"fold {fold}",
+        metadata=metadata,
+    )
+
+    done = folder / "scores.json"
+    scores = json.loads(done.read_text(encoding="utf-8")) if done.is_file() else {}
+    if scores.get("epochs") != progress.epoch:
+        ranks.barrier()  # the weights are on disk
+        scores = predict_fold(plan, data, preprocessing, fold, learner, loader, progress, ranks)
+    for logger in loggers:
+        logger.finish_fold(scores["best"])
+    ranks.barrier()
+    return scores
+
+
+def predict_fold(
+    plan: Plan,
+    data: Prepared,
+    preprocessing: Preprocessing,
+    fold: int,
+    learner: Learner,
+    loader: Loader,
+    progress: Progress,
+    ranks: Ranks,
+) -> dict[str, Any]:
+    """Predict the fold's validation rows and the test set with its best weights; write both and the scores."""
+    folder, classes = plan.folder / f"fold_{fold}", plan.competition.classes
+    train_rows, valid_rows = data.folds.train_rows(fold), data.folds.valid_rows(fold)
+    weights = plan.inference.resolve(has_ema=learner.averaging.model is not None).weights
+    load_weights(folder / f"{weights}.safetensors", learner.model)
+    oof = predict(plan, data.table, valid_rows, preprocessing, learner.model, ranks, loader)
+    prefix = "ema_val_" if weights == "ema" else "val_"
+    scores = {
+        "fold": fold,
+        "weights": weights,
+        "best_epoch": int(progress.best.get(weights, {"epoch": progress.epoch})["epoch"]),
+        "epochs": progress.epoch,
+        "best": score(data.table.targets[valid_rows], oof.values, plan.metrics),
+        "last": {metric.name: progress.history[-1][prefix + metric.name] for metric in plan.metrics},
+        "train_rows": len(train_rows),
+        "val_rows": len(valid_rows),
+        "seconds": sum(row["seconds"] for row in progress.history),
+        "images_per_second": float(np.median([row["images_per_second"] for row in progress.history])),
+    }
+    if data.test is not None:
+        rows = np.setdiff1d(np.arange(len(data.test)), data.unreadable)
+        prior = target_prior(data.table, train_rows, len(classes))
+        values = np.tile(prior, (len(data.test), 1))  # what an unreadable picture gets
+        values[rows] = predict(plan, data.test, rows, preprocessing, learner.model, ranks).values
+    if ranks.is_main:
+        write_parquet(folder / "oof.parquet", prediction_frame(oof, fold, classes, data.table.take(valid_rows)))
+        if data.test is not None:
+            test = Predictions(data.test.ids, values)
+            write_parquet(folder / "test.parquet", prediction_frame(test, fold, classes))
+        write_text(folder / "scores.json", json_text(scores))
+    return scores
+
+
+def predict(
+    plan: Plan,
+    table: Table,
+    rows: np.ndarray,
+    preprocessing: Preprocessing,
+    model: torch.nn.Module,
+    ranks: Ranks,
+    loader: Loader | None = None,
+) -> Predictions:
+    """The model's predictions for these rows of the table, in their order, on every rank."""
+    draws = evaluation_draws(rows, int(plan.inference.batch_size), ranks.rank, ranks.world)
+    loader = loader or make_loader(plan, table, preprocessing, ranks, augment=False)
+    dtype = choose_precision(plan.trainer.precision, ranks.device)
+    local = predict_logits(model, loader, draws, preprocessing, ranks.device, dtype)
+    found, logits = gather_rows(*local, ranks)
+    assert np.array_equal(found, rows), "a row was not predicted"
+    return Predictions(table.ids[rows], activate(logits, plan.competition.task))
+
+
+def make_loader(
+    plan: Plan, table: Table, preprocessing: Preprocessing, ranks: Ranks, augment: bool
+) -> Loader:
+    """Worker processes over a table."""
+    dataset = ImageDataset(table, preprocessing, plan.make_augment() if augment else ())
+    workers = choose_workers(plan.num_workers, ranks.local_world, ranks.device)
+    return Loader(dataset, workers, pin_memory=ranks.device.type == "cuda")
+
+
+def finish(
+    plan: Plan, data: Prepared, preprocessing: Preprocessing, scores: list[dict[str, Any]], console: Console
+) -> dict[str, Any]:
+    """Join the folds: oof.parquet, test.parquet, metrics.json, submission.csv, report.html."""
+    competition, folder = plan.competition, plan.folder
+    started = time.perf_counter()
+    frames = [pd.read_parquet(folder / f"fold_{one['fold']}" / "oof.parquet") for one in scores]
+    oof = pd.concat(frames, ignore_index=True)
+    rows = pd.Index(data.table.ids).get_indexer(oof["id"])
+    assert (rows >= 0).all() and oof["id"].is_unique
+    oof = oof.iloc[np.argsort(rows)].reset_index(drop=True)  # the order of the competition's own CSV
+    write_parquet(folder / "oof.parquet", oof)
+    pooled = score(data.table.targets[np.sort(rows)], _values(oof), plan.metrics)
+    metrics = summarise(scores, pooled, plan.metric, competition.task, competition.classes, data.folds.hash)
+    write_text(folder / "metrics.json", json_text(metrics))
+
+    if data.test is not None:
+        frames = [pd.read_parquet(folder / f"fold_{one['fold']}" / "test.parquet") for one in scores]
+        test = mean_predictions([Predictions(frame["id"].to_numpy(dtype=str), _values(frame)) for frame in frames])
+        write_parquet(folder / "test.parquet", prediction_frame(test, -1, competition.classes))
+        if competition.sample_submission is not None:
+            _submit(plan, test, scores)
+    write_report(folder, picture_of([data.table], preprocessing))
+
+    columns = ["fold", *pooled, "best epoch", "seconds"]
+    lines = [[one["fold"], *_digits(one["best"]), one["best_epoch"], f"{one['seconds']:.0f}"] for one in scores]
+    lines.append(["mean", *_digits(metrics["mean"]), "", f"{sum(one['seconds'] for one in scores):.0f}"])
+    lines.append(["std", *_digits(metrics["std"]), "", ""])
+    lines.append(["pooled OOF", *_digits(pooled), "", ""])
+    console.table(f"{plan.name}: {plan.metric.name} {pooled[plan.metric.name]:.5f}", columns, lines)
+    console.say(f"scores, submission and report in {folder} ({time.perf_counter() - started:.1f} s)")
+    return metrics
+
+
+def describe(plan: Plan, data: Prepared, preprocessing: Preprocessing, ranks: Ranks) -> str:
+    """What was found and what the program chose by itself."""
+    competition = plan.competition
+    workers = choose_workers(plan.num_workers, ranks.local_world, ranks.device)
+    precision = choose_precision(plan.trainer.precision, ranks.device)
+    test = "no test pictures" if data.test is None else f"{len(data.test)} test pictures"
+    return (
+        f"{competition.name}: {len(data.table)} training pictures, {test}, {competition.task} with "
+        f"{len(competition.classes)} output(s), metric {plan.metric.name}\n"
+        f"folds: {data.folds.num_folds} by {data.folds.scheme}, hash {data.folds.hash[:12]}\n"
+        f"device {ranks.device} x {ranks.world}, precision {precision or 'fp32'}, {torch.get_num_threads()} torch "
+        f"thread(s) waiting passively, {workers} loading process(es) of one thread\n"
+        f"pictures {preprocessing.height} x {preprocessing.width} px, "
+        f"{'float32' if preprocessing.deep else 'uint8'}, {preprocessing.channels} channel(s); "
+        f"batch {plan.batch_size} x {plan.trainer.accumulate} x {ranks.world}"
+    )
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table atomically."""
+    with atomic_path(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+
+
+def _submit(plan: Plan, test: Predictions, scores: list[dict[str, Any]]) -> None:
+    """submission.csv in the sample's shape, read back, and submission.json: what it was made of."""
+    competition = plan.competition
+    sample, path = competition.path / competition.sample_submission, plan.folder / "submission.csv"
+    shape = (competition.classes, competition.task)
+    kept = {"id_column": competition.id_column, "separator": competition.separator}
+    format = write_submission(
+        path,
+        sample,
+        test,
+        *shape,
+        competition.submission_format,
+        plan.metric.kind,
+        competition.empty_token,
+        top_k=getattr(plan.metric, "k", 5),
+        **kept,
+    )
+    validate_submission(path, sample, *shape, format, **kept)
+    manifest = {
+        "runs": [plan.name],
+        "folds": [one["fold"] for one in scores],
+        "weights": [one["weights"] for one in scores],
+        "inference": plan.config["inference"],
+        "format": format,
+        "rows": len(test.ids),
+    }
+    write_text(plan.folder / "submission.json", json_text(manifest))
+
+
+def _values(frame: pd.DataFrame) -> np.ndarray:
+    """The predictions of a frame, float32 [N, C]."""
+    return frame.filter(regex="^pred_").to_numpy(dtype=np.float32)
+
+
+def _digits(scores: dict[str, float]) -> list[str]:
+    return [f"{value:.5f}" for value in scores.values()]

@@ -1,0 +1,56 @@
+"""What one run is made of."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from compkit.competition import Competition
+from compkit.engine import Logger, TrainerSettings
+from compkit.inference import InferenceSettings
+from compkit.losses import Loss
+from compkit.metrics import Metric
+from compkit.optim import EMA, NoAveraging, Schedule
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything one run is made of, built from its config; the keys of conf/train.yaml by their names.
+
+    `make_…` are called for each fold, with what only the program knows; the other members are shared.
+    """
+
+    name: str
+    folder: Path
+    config: dict[str, Any]
+    overrides: list[str]
+    resume: bool
+    competition: Competition
+    folds: int
+    train_folds: list[int] | None  # None: all
+    fold_seed: int
+    epochs: int
+    batch_size: int
+    image_size: tuple[int, int]  # height, width in pixels
+    seed: int
+    num_workers: int | str
+    limit: int | None
+    predict_test: bool
+    make_model: Callable[..., nn.Module]
+    make_loss: Callable[..., Loss]
+    make_optimizer: Callable[[nn.Module], Optimizer]
+    make_schedule: Callable[[], Schedule]
+    make_averaging: Callable[[nn.Module], NoAveraging | EMA]
+    make_augment: Callable[[], list[Any]]
+    metrics: list[Metric]  # the competition's own comes first
+    trainer: TrainerSettings
+    inference: InferenceSettings
+    loggers: Sequence[Logger]
+
+    @property
+    def metric(self) -> Metric:
+        """The competition's metric: chooses the best epoch, drives plateau, heads the report."""
+        return self.metrics[0]

@@ -1,0 +1,186 @@
+"""What is settled before the first epoch: tables, pictures, folds, preprocessing. Here bad input ends."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from compkit.competition import Competition, Folds, check_submission_shape, make_folds
+from compkit.data import BadImage, Preprocessing, find_bad_images, is_deep
+from compkit.engine import Console, Ranks, cpu_cores
+from compkit.plan import Plan
+from compkit.types import Table, Task
+
+SHOWN = 20  # bad pictures listed by name
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run's data, checked.
+
+    Attributes:
+        table: rows to train and validate on.
+        test: rows to predict; None when the competition has none, or none are wanted.
+        unreadable: positions of test rows whose picture cannot be read; they get the training prior.
+        folds: the split of `table`.
+    """
+
+    table: Table
+    test: Table | None
+    unreadable: np.ndarray
+    folds: Folds
+
+
+def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
+    """Read and check everything that does not need a network.
+
+    Raises:
+        ValueError, FileNotFoundError: something is wrong with the data; nothing has been written yet.
+    """
+    competition = plan.competition
+    for metric in plan.metrics:
+        metric.check_task(competition.task)
+    table = competition.read_train(plan.limit)
+    has_test = plan.predict_test and competition.test_images is not None
+    test = competition.read_test() if has_test else None
+    if test is not None and competition.sample_submission is not None:
+        check_submission_shape(
+            competition.path / competition.sample_submission,
+            competition.classes,
+            competition.task,
+            competition.submission_format,
+            plan.metric.kind,
+            competition.id_column,
+            competition.separator,
+        )
+    table = _without_bad_images(plan, table, ranks, console)
+    unreadable = np.empty(0, dtype=np.int64)
+    if test is not None:
+        bad = bad_images(plan, test, ranks, "test")
+        unreadable = np.flatnonzero(np.isin(test.ids, [image.id for image in bad]))
+        if bad:
+            console.warn(
+                f"{len(bad)} test picture(s) cannot be read and get the training prior as prediction:\n{list_bad(bad)}"
+            )
+    return Prepared(table, test, unreadable, _split(plan, table, ranks, console))
+
+
+def make_preprocessing(plan: Plan, table: Table, model: nn.Module) -> Preprocessing:
+    """Size from the config, mean and std from the weights' own config, depth from the first training picture."""
+    competition = plan.competition
+    files = tuple(name.decode() for name in table.files[0])
+    height, width = plan.image_size
+    return Preprocessing(
+        height=height,
+        width=width,
+        channels=competition.channels,
+        deep=is_deep(files, competition.max_value),
+        max_value=competition.max_value,
+        mean=tuple(model.mean),
+        std=tuple(model.std),
+    )
+
+
+def target_prior(table: Table, rows: np.ndarray, num_outputs: int) -> np.ndarray:
+    """What to predict without looking: class frequencies or mean targets of the rows, float32 [C]."""
+    targets = table.targets[rows]
+    if targets.ndim == 1:
+        return (np.bincount(targets, minlength=num_outputs) / len(rows)).astype(np.float32)
+    return targets.mean(axis=0)
+
+
+def class_counts(table: Table, rows: np.ndarray, task: Task, num_outputs: int) -> np.ndarray | None:
+    """Rows of each class, [C]; None for regression."""
+    if task == Task.REGRESSION:
+        return None
+    targets = table.targets[rows]
+    return np.bincount(targets, minlength=num_outputs) if targets.ndim == 1 else targets.sum(axis=0)
+
+
+def picture_of(tables: list[Table], preprocessing: Preprocessing) -> Callable[[str], np.ndarray | None]:
+    """A function from an id to its picture as the network gets it, uint8 [H, W, 3]; None for unknown ids."""
+    files = {id: names for table in tables for id, names in zip(table.ids, table.files, strict=True)}
+
+    def picture(id: str) -> np.ndarray | None:
+        if id not in files:
+            return None
+        image = preprocessing.load(tuple(name.decode() for name in files[id]))
+        image = image if image.dtype == np.uint8 else (image * 255).round().clip(0, 255).astype(np.uint8)
+        return image[..., [0, 0, 0]] if image.shape[2] < 3 else image[..., :3]
+
+    return picture
+
+
+def bad_images(plan: Plan, table: Table, ranks: Ranks, part: str) -> list[BadImage]:
+    """The part's pictures that cannot be read; rank 0 decodes those it has not seen whole before."""
+    bad = None
+    if ranks.is_main:
+        known = plan.folder.parent / f"readable_{part}.json"
+        competition = plan.competition
+        bad = find_bad_images(table, competition.channels, competition.max_value, cpu_cores(), known=known)
+    return ranks.share(bad)
+
+
+def _without_bad_images(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Table:
+    bad = bad_images(plan, table, ranks, "train")
+    if not bad:
+        return table
+    if plan.competition.corrupt_images == "error":
+        raise ValueError(
+            f"{len(bad)} training picture(s) cannot be used:\n{list_bad(bad)}\n"
+            "Repair them, or train without them: competition.corrupt_images=drop."
+        )
+    console.warn(f"{len(bad)} training picture(s) cannot be used and are left out:\n{list_bad(bad)}")
+    return table.take(np.flatnonzero(~np.isin(table.ids, [image.id for image in bad])))
+
+
+def list_bad(bad: list[BadImage]) -> str:
+    lines = [f"  {image.id}: {image.file}: {image.reason}" for image in bad[:SHOWN]]
+    return "\n".join(lines + ([f"  … and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []))
+
+
+def _split(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Folds:
+    """The folds, those of an earlier run where it split the same rows in the same way."""
+    competition = plan.competition
+    columns = {
+        "groups": competition.group_column,
+        "times": competition.time_column,
+        "predefined": competition.fold_column,
+    }
+    of_rows = {key: None if name is None else table.frame[name].to_numpy() for key, name in columns.items()}
+    folds = make_folds(
+        table,
+        competition.task,
+        plan.folds,
+        scheme=competition.fold_scheme,
+        seed=plan.fold_seed,
+        holdout_fraction=competition.holdout_fraction,
+        **of_rows,
+    )
+    path = _folds_path(plan, table, folds)
+    if path.is_file():
+        # a newer scikit-learn may split differently; the folds that earlier runs were scored on stay
+        folds = replace(Folds.read(path, folds.scheme).aligned_to(table.ids), groups=folds.groups)
+    for finding in folds.audit(table.targets, competition.task, competition.classes):
+        console.warn(finding)
+    ranks.barrier()
+    if ranks.is_main and not path.is_file():
+        folds.write(path)
+    wrong = [fold for fold in plan.train_folds or [] if fold not in range(folds.num_folds)]
+    if wrong:
+        raise ValueError(
+            f"train_folds={plan.train_folds}: fold {wrong[0]} does not exist; expected some of "
+            f"{list(range(folds.num_folds))}. Set train_folds=all, or more folds."
+        )
+    return folds
+
+
+def _folds_path(plan: Plan, table: Table, folds: Folds) -> Path:
+    """Where the split of exactly these rows, by this scheme, number and seed, is kept for all runs."""
+    groups = b"" if folds.groups is None else "\n".join(folds.groups).encode()
+    rows = hashlib.sha256("\n".join(table.ids).encode() + table.targets.tobytes() + groups).hexdigest()
+    name = f"{folds.scheme}_{folds.num_folds}_seed{plan.fold_seed}_{rows[:8]}.csv"
+    return plan.folder.parent / "folds" / name

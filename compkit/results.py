@@ -1,0 +1,79 @@
+"""Predictions as tables, and the scores of a run."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from compkit.metrics import Metric
+from compkit.types import Predictions, Table, Task
+
+
+def prediction_frame(
+    predictions: Predictions, fold: int | np.ndarray, classes: tuple[str, ...], table: Table | None = None
+) -> pd.DataFrame:
+    """Predictions as oof.parquet and test.parquet hold them: id, fold, target…, pred_<class>….
+
+    Args:
+        predictions: N rows, in any order.
+        fold: the fold each row was predicted in; -1 for the mean of all.
+        classes: names of the C outputs.
+        table: where the targets of exactly these ids are; None for test rows.
+    """
+    columns: dict[str, Any] = {"id": predictions.ids.astype(object), "fold": fold}
+    if table is not None:
+        assert np.array_equal(table.ids, predictions.ids)
+        columns |= _target_columns(table.targets, classes)
+    frame = pd.DataFrame(columns)
+    values = pd.DataFrame(predictions.values, columns=[f"pred_{name}" for name in classes])
+    return pd.concat([frame, values], axis=1)
+
+
+def mean_predictions(parts: list[Predictions]) -> Predictions:
+    """The mean of several folds' predictions for the same ids.
+
+    >>> parts = [Predictions(np.array(["a"]), np.array([[0.2]])), Predictions(np.array(["a"]), np.array([[0.4]]))]
+    >>> mean_predictions(parts).values.round(6)
+    array([[0.3]])
+    """
+    for part in parts:
+        assert np.array_equal(part.ids, parts[0].ids)
+    return Predictions(parts[0].ids, np.mean([part.values for part in parts], axis=0))
+
+
+def score(targets: np.ndarray, values: np.ndarray, metrics: list[Metric]) -> dict[str, float]:
+    """Every metric on these rows, by its name."""
+    return {metric.name: float(metric(targets, values)) for metric in metrics}
+
+
+def summarise(
+    fold_scores: list[dict[str, Any]],
+    pooled: dict[str, float],
+    metric: Metric,
+    task: Task,
+    classes: tuple[str, ...],
+    fold_hash: str,
+) -> dict[str, Any]:
+    """What metrics.json holds: pooled over all OOF rows, and mean and standard deviation over folds."""
+    by_fold = pd.DataFrame([one["best"] for one in fold_scores])
+    spread = by_fold.std(ddof=0) if len(by_fold) > 1 else by_fold.mean() * 0
+    return {
+        "metric": metric.name,
+        "greater_is_better": metric.greater_is_better,
+        "task": str(task),
+        "classes": list(classes),
+        "pooled": pooled,
+        "mean": by_fold.mean().to_dict(),
+        "std": spread.to_dict(),
+        "folds": fold_scores,
+        "fold_hash": fold_hash,
+    }
+
+
+def _target_columns(targets: np.ndarray, classes: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """`target` when there is one (a class's name, or a number), else `target_<name>` for each."""
+    if targets.ndim == 1:
+        return {"target": np.array(classes, dtype=object)[targets]}
+    if targets.shape[1] == 1:
+        return {"target": targets[:, 0]}
+    return {f"target_{name}": targets[:, column] for column, name in enumerate(classes)}

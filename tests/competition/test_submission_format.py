@@ -1,0 +1,106 @@
+import pytest
+
+from compkit.competition.submission_format import FORMATS, check_submission_shape, resolve_format
+from compkit.types import Task
+
+TWO, THREE = ["cat", "dog"], ["cat", "dog", "elk"]
+
+
+@pytest.mark.parametrize(
+    "columns, classes, task, kind, want",
+    [
+        (["label"], THREE, Task.MULTICLASS, "labels", "labels"),
+        (["label"], THREE, Task.MULTICLASS, "ranking", "ranking"),
+        (["label"], THREE, Task.MULTICLASS, "probabilities", "labels"),
+        (["label"], TWO, Task.MULTICLASS, "probabilities", "probabilities"),
+        (["label"], TWO, Task.MULTICLASS, "labels", "labels"),
+        (["dog"], TWO, Task.MULTICLASS, "labels", "probabilities"),
+        (["elk", "cat", "dog"], THREE, Task.MULTICLASS, "labels", "probabilities"),
+        (["elk", "cat", "dog"], THREE, Task.MULTILABEL, "ranking", "probabilities"),
+        (["label"], THREE, Task.MULTILABEL, "labels", "labels"),
+        (["label"], THREE, Task.MULTILABEL, "probabilities", "labels"),
+        (["label"], THREE, Task.MULTILABEL, "ranking", "ranking"),
+        (["cat"], ["cat"], Task.MULTILABEL, "labels", "probabilities"),
+        (["y", "x"], ["x", "y"], Task.REGRESSION, "values", "values"),
+        (["prediction"], ["angle"], Task.REGRESSION, "values", "values"),
+    ],
+)
+def test_auto(columns, classes, task, kind, want):
+    assert resolve_format(columns, classes, task, "auto", kind) == want
+    assert resolve_format(columns, classes, task, want, kind) == want
+
+
+@pytest.mark.parametrize(
+    "columns, classes, task, format",
+    [
+        (["cat", "cow"], TWO, Task.MULTICLASS, "auto"),
+        (["cat", "dog"], THREE, Task.MULTILABEL, "auto"),
+        (["cat", "dog", "elk"], TWO, Task.MULTICLASS, "auto"),
+        (["cat"], THREE, Task.MULTICLASS, "auto"),
+        (["label"], THREE, Task.MULTICLASS, "probabilities"),
+        (["x", "z"], ["x", "y"], Task.REGRESSION, "auto"),
+        (["x"], ["x", "y"], Task.REGRESSION, "values"),
+    ],
+)
+def test_columns_that_are_not_the_classes_name_both(columns, classes, task, format):
+    with pytest.raises(ValueError, match=r"s\.csv: its columns are not the classes") as caught:
+        resolve_format(columns, classes, task, format, sample="s.csv")
+    message = str(caught.value)
+    assert "competition.classes" in message
+    assert all(repr(name) in message for name in [*columns, *classes])
+
+
+def test_the_differing_names_are_told_apart():
+    with pytest.raises(ValueError, match="No class: 'cow'; without a column: 'dog', 'elk'"):
+        resolve_format(["cat", "cow"], THREE, Task.MULTICLASS)
+
+
+@pytest.mark.parametrize(
+    "task, format",
+    [
+        (task, format)
+        for task in Task
+        for format in FORMATS[1:]
+        if (format == "values") != (task == "regression")
+    ],
+)
+def test_values_are_for_regression_alone(task, format):
+    with pytest.raises(ValueError, match=f"submission_format={format} does not fit task={task}"):
+        resolve_format(["label"], TWO, task, format)
+
+
+@pytest.mark.parametrize("format", ["labels", "ranking"])
+def test_names_go_into_a_single_column(format):
+    with pytest.raises(ValueError, match="expected a single one besides the id"):
+        resolve_format(TWO, TWO, Task.MULTICLASS, format)
+
+
+@pytest.mark.parametrize("task, format", [(Task.MULTILABEL, "labels"), (Task.MULTICLASS, "ranking")])
+def test_joined_names_must_be_separable(task, format):
+    classes = ["polar bear", "cat"]
+    with pytest.raises(ValueError, match="'polar bear' contain the separator ' '"):
+        resolve_format(["label"], classes, task, format)
+    assert resolve_format(["label"], classes, task, format, separator="|") == format
+    assert resolve_format(["label"], classes, Task.MULTICLASS, "labels") == "labels"
+
+
+def test_unknown_format_and_missing_columns():
+    with pytest.raises(ValueError, match="submission_format=csv: expected one of auto, labels"):
+        resolve_format(["label"], TWO, Task.MULTICLASS, "csv")
+    with pytest.raises(ValueError, match="no column besides the id"):
+        resolve_format([], TWO, Task.MULTICLASS)
+
+
+def test_the_sample_is_checked_before_training(tmp_path):
+    sample = tmp_path / "sample_submission.csv"
+    with pytest.raises(FileNotFoundError, match=r"competition\.sample_submission"):
+        check_submission_shape(sample, TWO, Task.MULTICLASS)
+    sample.write_text("image,dog,cat\n1,0,0\n")
+    assert check_submission_shape(sample, TWO, Task.MULTICLASS, id_column="image") == "probabilities"
+    with pytest.raises(ValueError, match=r"column 'id' not found.*competition\.id_column"):
+        check_submission_shape(sample, TWO, Task.MULTICLASS)
+    with pytest.raises(ValueError, match=r"sample_submission\.csv: its columns are not the classes"):
+        check_submission_shape(sample, THREE, Task.MULTICLASS, id_column="image")
+    sample.write_text("image,dog,cat\n1,0,0\n1,0,0\n")
+    with pytest.raises(ValueError, match="1 ids occur more than once"):
+        check_submission_shape(sample, TWO, Task.MULTICLASS, id_column="image")
