@@ -68,11 +68,19 @@ def benchmark(plan: Plan, rounds: int) -> float:
                 metadata={},
             )
             loop = progress.history[-1]["images_per_second"]
-            step = step_speed(alone, batch, len(windows), ranks.device, choose_precision(plan.trainer.precision, ranks.device))
+            step = step_speed(
+                alone,
+                batch,
+                len(windows),
+                ranks.device,
+                choose_precision(plan.trainer.precision, ranks.device),
+            )
             if number == 0:
                 continue  # the first round warms up processes, allocator and kernels
             ratios.append(loop / step)
-            console.say(f"round {number}: loop {loop:.1f} images/s, step alone {step:.1f} images/s, ratio {ratios[-1]:.3f}")
+            console.say(
+                f"round {number}: loop {loop:.1f} images/s, step alone {step:.1f} images/s, ratio {ratios[-1]:.3f}"
+            )
         ratio = statistics.median(ratios)
         console.say(f"loop / step alone: {ratio:.3f} (median of {rounds})")
     return ratio

@@ -9,6 +9,7 @@ import functools
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,10 @@ def build_plan(cfg: DictConfig) -> Plan:
     Raises:
         ValueError: a key with a value that cannot work, by its name.
     """
-    config = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(config, dict)
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     if cfg.competition.name in EMBEDDED:
         ensure_competition(cfg.competition.name, Path(cfg.data_dir))
-    name = cfg.name or re.sub(r"[^A-Za-z0-9._-]", "_", str(cfg.model.backbone))
+    name = cfg.name or re.sub(r"[^A-Za-z0-9_-]", "_", str(cfg.model.backbone).split(".")[0])
     config["name"] = name
     return Plan(
         name=name,
@@ -70,7 +70,9 @@ def build_plan(cfg: DictConfig) -> Plan:
         overrides=list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else [],
         resume=bool(cfg.resume),
         competition=build(cfg.competition),
-        folds=whole("folds", cfg.folds, at_least=2, hint="competition.fold_scheme=holdout validates on one part"),
+        folds=whole(
+            "folds", cfg.folds, at_least=2, hint="competition.fold_scheme=holdout validates on one part"
+        ),
         train_folds=None if cfg.train_folds == "all" else list(_as_list(config["train_folds"])),
         fold_seed=whole("fold_seed", cfg.fold_seed, at_least=0),
         epochs=whole("epochs", cfg.epochs, at_least=1),
@@ -107,14 +109,16 @@ def load_plan(run: str | Path, trust: Sequence[str] = (), changes: dict[str, Any
     """
     path = Path(run) / "config.yaml"
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file. Set run= to a run's folder, such as outputs/digits/resnet18.")
+        raise FileNotFoundError(
+            f"{path}: no such file. Set run= to a run's folder, such as outputs/digits/resnet18."
+        )
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     check_targets(config, trust, path)
-    cfg = OmegaConf.create(config)
-    own = {"resume": True, "output_dir": str(path.parent.parent.parent), "model.pretrained": False}
-    for key, value in (own | {"model.weights": None} | (changes or {})).items():
+    cfg = DictConfig(config)
+    own = {"resume": True, "model.pretrained": False, "model.weights": None}
+    for key, value in (own | (changes or {})).items():
         OmegaConf.update(cfg, key, value)
-    return build_plan(cfg)
+    return replace(build_plan(cfg), folder=path.parent)
 
 
 def image_reader(run: str | Path, trust: Sequence[str] = ()) -> Callable[[str], np.ndarray | None]:

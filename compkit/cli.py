@@ -101,7 +101,12 @@ def misspelt_keys(config_name: str, arguments: list[str]) -> list[str]:
     hints = []
     for override in overrides:
         key = override.key_or_group
-        if override.is_add() or override.is_delete() or key in known or OmegaConf.select(cfg, key) is not None:
+        if (
+            override.is_add()
+            or override.is_delete()
+            or key in known
+            or OmegaConf.select(cfg, key) is not None
+        ):
             continue
         close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
         hints.append(f"{key}: no such key" + (f"; did you mean {close[0]!r}?" if close else ""))
@@ -111,7 +116,11 @@ def misspelt_keys(config_name: str, arguments: list[str]) -> list[str]:
 def _leaves(node: Any, prefix: str = "") -> list[str]:
     if not isinstance(node, dict):
         return [prefix]
-    inner = [_leaves(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in node.items() if key != "hydra"]
+    inner = [
+        _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+        for key, value in node.items()
+        if key != "hydra"
+    ]
     return [prefix, *(leaf for leaves in inner for leaf in leaves)] if prefix else sum(inner, [])
 
 

@@ -74,24 +74,25 @@ def run(plan: Plan) -> dict[str, Any]:
 def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
     """Build the parts of one fold and let them go: a wrong option, or weights that cannot be had, end here."""
     plan.make_schedule().check(plan.epochs)
-    learner = make_learner(plan, data, data.folds.train_rows(0))
+    learner = make_learner(plan, data, data.folds.train_rows(0), Ranks())
     learner.loss.check_task(plan.competition.task)
     plan.inference.resolve(has_ema=learner.averaging.model is not None)
-    preprocessing = make_preprocessing(plan, data.table, learner.model)
+    model: Any = learner.model
+    preprocessing = make_preprocessing(plan, data.table, model.mean, model.std)
     rows = data.folds.train_rows(0)[:1]
     # the first picture all the way through: an augmentation that cannot take it fails here
     draw = evaluation_draws(rows, 1, 0, 1)[0]._replace(seed=0)
     images = ImageDataset(data.table, preprocessing, plan.make_augment())[draw].images
-    learner.model.eval()
+    model.eval()
     with torch.inference_mode():
-        learner.model(preprocessing.normalise(images))
+        model(preprocessing.normalise(images))
     return preprocessing
 
 
-def make_learner(plan: Plan, data: Prepared, train_rows: np.ndarray, ranks: Ranks = Ranks()) -> Learner:
+def make_learner(plan: Plan, data: Prepared, train_rows: np.ndarray, ranks: Ranks) -> Learner:
     """Model, loss, optimizer, schedule, averaging of one fold, from its training rows' class counts or mean."""
     task, num_outputs = plan.competition.task, len(plan.competition.classes)
-    targets = data.table.targets[train_rows]
+    targets = data.table.labels[train_rows]
     shift = {}
     if task == Task.REGRESSION:
         # outputs start at the mean and in units of the spread of the targets
@@ -122,7 +123,9 @@ def run_fold(
     folder = plan.folder / f"fold_{fold}"
     task = plan.competition.task
     cv2.setNumThreads(0)  # one loader is one process among as many as there are cores
-    seed_everything(derive_seed(plan.seed, fold))  # of the weights: equal on all ranks, whatever was trained before
+    seed_everything(
+        derive_seed(plan.seed, fold)
+    )  # of the weights: equal on all ranks, whatever was trained before
     train_rows, valid_rows = data.folds.train_rows(fold), data.folds.valid_rows(fold)
     learner = make_learner(plan, data, train_rows, ranks)
     if use_channels_last(plan.trainer, preprocessing, ranks.device):
@@ -131,7 +134,11 @@ def run_fold(
 
     loader = make_loader(plan, data.table, preprocessing, ranks, augment=True)
     fold_data = FoldData(data.table, train_rows, valid_rows, loader, preprocessing, plan.batch_size, task)
-    metadata = {"preprocessing": preprocessing.to_dict(), "classes": list(plan.competition.classes), "task": str(task)}
+    metadata = {
+        "preprocessing": preprocessing.to_dict(),
+        "classes": list(plan.competition.classes),
+        "task": str(task),
+    }
     loggers = plan.loggers if ranks.is_main else []
     for logger in loggers:
         logger.start_fold(fold, plan.name, plan.config, plan.folder)
@@ -182,7 +189,7 @@ def predict_fold(
         "weights": weights,
         "best_epoch": int(progress.best.get(weights, {"epoch": progress.epoch})["epoch"]),
         "epochs": progress.epoch,
-        "best": score(data.table.targets[valid_rows], oof.values, plan.metrics),
+        "best": score(data.table.labels[valid_rows], oof.values, plan.metrics),
         "last": {metric.name: progress.history[-1][prefix + metric.name] for metric in plan.metrics},
         "train_rows": len(train_rows),
         "val_rows": len(valid_rows),
@@ -195,7 +202,9 @@ def predict_fold(
         values = np.tile(prior, (len(data.test), 1))  # what an unreadable picture gets
         values[rows] = predict(plan, data.test, rows, preprocessing, learner.model, ranks).values
     if ranks.is_main:
-        write_parquet(folder / "oof.parquet", prediction_frame(oof, fold, classes, data.table.take(valid_rows)))
+        write_parquet(
+            folder / "oof.parquet", prediction_frame(oof, fold, classes, data.table.take(valid_rows))
+        )
         if data.test is not None:
             test = Predictions(data.test.ids, values)
             write_parquet(folder / "test.parquet", prediction_frame(test, fold, classes))
@@ -243,20 +252,24 @@ def finish(
     assert (rows >= 0).all() and oof["id"].is_unique
     oof = oof.iloc[np.argsort(rows)].reset_index(drop=True)  # the order of the competition's own CSV
     write_parquet(folder / "oof.parquet", oof)
-    pooled = score(data.table.targets[np.sort(rows)], _values(oof), plan.metrics)
+    pooled = score(data.table.labels[np.sort(rows)], _values(oof), plan.metrics)
     metrics = summarise(scores, pooled, plan.metric, competition.task, competition.classes, data.folds.hash)
     write_text(folder / "metrics.json", json_text(metrics))
 
     if data.test is not None:
         frames = [pd.read_parquet(folder / f"fold_{one['fold']}" / "test.parquet") for one in scores]
-        test = mean_predictions([Predictions(frame["id"].to_numpy(dtype=str), _values(frame)) for frame in frames])
+        test = mean_predictions(
+            [Predictions(frame["id"].to_numpy(dtype=str), _values(frame)) for frame in frames]
+        )
         write_parquet(folder / "test.parquet", prediction_frame(test, -1, competition.classes))
         if competition.sample_submission is not None:
-            _submit(plan, test, scores)
+            _submit(plan, competition.path / competition.sample_submission, test, scores)
     write_report(folder, picture_of([data.table], preprocessing))
 
     columns = ["fold", *pooled, "best epoch", "seconds"]
-    lines = [[one["fold"], *_digits(one["best"]), one["best_epoch"], f"{one['seconds']:.0f}"] for one in scores]
+    lines = [
+        [one["fold"], *_digits(one["best"]), one["best_epoch"], f"{one['seconds']:.0f}"] for one in scores
+    ]
     lines.append(["mean", *_digits(metrics["mean"]), "", f"{sum(one['seconds'] for one in scores):.0f}"])
     lines.append(["std", *_digits(metrics["std"]), "", ""])
     lines.append(["pooled OOF", *_digits(pooled), "", ""])
@@ -289,24 +302,33 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
         frame.to_parquet(temporary, index=False)
 
 
-def _submit(plan: Plan, test: Predictions, scores: list[dict[str, Any]]) -> None:
+def _submit(plan: Plan, sample: Path, test: Predictions, scores: list[dict[str, Any]]) -> None:
     """submission.csv in the sample's shape, read back, and submission.json: what it was made of."""
-    competition = plan.competition
-    sample, path = competition.path / competition.sample_submission, plan.folder / "submission.csv"
-    shape = (competition.classes, competition.task)
-    kept = {"id_column": competition.id_column, "separator": competition.separator}
+    competition, path = plan.competition, plan.folder / "submission.csv"
     format = write_submission(
         path,
         sample,
         test,
-        *shape,
+        competition.classes,
+        competition.task,
         competition.submission_format,
         plan.metric.kind,
         competition.empty_token,
+        competition.id_column,
+        competition.separator,
         top_k=getattr(plan.metric, "k", 5),
-        **kept,
     )
-    validate_submission(path, sample, *shape, format, **kept)
+    validate_submission(
+        path,
+        sample,
+        competition.classes,
+        competition.task,
+        format,
+        plan.metric.kind,
+        competition.empty_token,
+        competition.id_column,
+        competition.separator,
+    )
     manifest = {
         "runs": [plan.name],
         "folds": [one["fold"] for one in scores],

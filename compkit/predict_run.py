@@ -15,7 +15,7 @@ from compkit.pipeline import predict, write_parquet
 from compkit.plan import Plan
 from compkit.prepare import bad_images, list_bad
 from compkit.results import mean_predictions, prediction_frame
-from compkit.types import Predictions, Table
+from compkit.types import Table
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ def predict_run(plan: Plan, what: str, images: str | None, output: str | None) -
         raise ValueError(f"what={what}: expected test or oof. Set what=test.")
     path = Path(output or plan.folder / f"predicted_{'folder' if images else what}.parquet")
     if path.exists():
-        raise ValueError(f"{path} exists already and is not overwritten. Set output=… to another file, or delete it.")
+        raise ValueError(
+            f"{path} exists already and is not overwritten. Set output=… to another file, or delete it."
+        )
     ranks = Ranks(device=choose_device(plan.trainer.device))
     torch.set_num_threads(choose_threads(plan.trainer.threads, 1))
     with Console() as console:
@@ -53,7 +55,11 @@ def predict_run(plan: Plan, what: str, images: str | None, output: str | None) -
         if what == "oof" and not images:
             frame = _out_of_fold(plan, members, ranks)
         else:
-            table = read_folder(Path(images), plan.competition.channel_files) if images else plan.competition.read_test()
+            table = (
+                read_folder(Path(images), plan.competition.channel_files)
+                if images
+                else plan.competition.read_test()
+            )
             readable = _readable_rows(plan, table, "folder" if images else "test", console)
             parts = []
             for member in members:
@@ -67,7 +73,9 @@ def predict_run(plan: Plan, what: str, images: str | None, output: str | None) -
 def trained_folds(plan: Plan) -> list[int]:
     """The wanted folds, each of which must have weights."""
     weights = weights_file(plan)
-    found = sorted(int(file.parent.name.removeprefix("fold_")) for file in plan.folder.glob(f"fold_*/{weights}"))
+    found = sorted(
+        int(file.parent.name.removeprefix("fold_")) for file in plan.folder.glob(f"fold_*/{weights}")
+    )
     wanted = found if plan.train_folds is None else plan.train_folds
     missing = [fold for fold in wanted if fold not in found]
     if missing or not found:

@@ -1,14 +1,13 @@
 """What is settled before the first epoch: tables, pictures, folds, preprocessing. Here bad input ends."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
-from compkit.competition import Competition, Folds, check_submission_shape, make_folds
+from compkit.competition import Folds, check_submission_shape, make_folds
 from compkit.data import BadImage, Preprocessing, find_bad_images, is_deep
 from compkit.engine import Console, Ranks, cpu_cores
 from compkit.plan import Plan
@@ -68,8 +67,10 @@ def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
     return Prepared(table, test, unreadable, _split(plan, table, ranks, console))
 
 
-def make_preprocessing(plan: Plan, table: Table, model: nn.Module) -> Preprocessing:
-    """Size from the config, mean and std from the weights' own config, depth from the first training picture."""
+def make_preprocessing(
+    plan: Plan, table: Table, mean: Sequence[float], std: Sequence[float]
+) -> Preprocessing:
+    """Size from the config, mean and std (of the weights' own config), depth of the first training picture."""
     competition = plan.competition
     files = tuple(name.decode() for name in table.files[0])
     height, width = plan.image_size
@@ -79,14 +80,14 @@ def make_preprocessing(plan: Plan, table: Table, model: nn.Module) -> Preprocess
         channels=competition.channels,
         deep=is_deep(files, competition.max_value),
         max_value=competition.max_value,
-        mean=tuple(model.mean),
-        std=tuple(model.std),
+        mean=tuple(mean),
+        std=tuple(std),
     )
 
 
 def target_prior(table: Table, rows: np.ndarray, num_outputs: int) -> np.ndarray:
     """What to predict without looking: class frequencies or mean targets of the rows, float32 [C]."""
-    targets = table.targets[rows]
+    targets = table.labels[rows]
     if targets.ndim == 1:
         return (np.bincount(targets, minlength=num_outputs) / len(rows)).astype(np.float32)
     return targets.mean(axis=0)
@@ -96,7 +97,7 @@ def class_counts(table: Table, rows: np.ndarray, task: Task, num_outputs: int) -
     """Rows of each class, [C]; None for regression."""
     if task == Task.REGRESSION:
         return None
-    targets = table.targets[rows]
+    targets = table.labels[rows]
     return np.bincount(targets, minlength=num_outputs) if targets.ndim == 1 else targets.sum(axis=0)
 
 
@@ -164,7 +165,7 @@ def _split(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Folds:
     if path.is_file():
         # a newer scikit-learn may split differently; the folds that earlier runs were scored on stay
         folds = replace(Folds.read(path, folds.scheme).aligned_to(table.ids), groups=folds.groups)
-    for finding in folds.audit(table.targets, competition.task, competition.classes):
+    for finding in folds.audit(table.labels, competition.task, competition.classes):
         console.warn(finding)
     ranks.barrier()
     if ranks.is_main and not path.is_file():
@@ -181,6 +182,6 @@ def _split(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Folds:
 def _folds_path(plan: Plan, table: Table, folds: Folds) -> Path:
     """Where the split of exactly these rows, by this scheme, number and seed, is kept for all runs."""
     groups = b"" if folds.groups is None else "\n".join(folds.groups).encode()
-    rows = hashlib.sha256("\n".join(table.ids).encode() + table.targets.tobytes() + groups).hexdigest()
+    rows = hashlib.sha256("\n".join(table.ids).encode() + table.labels.tobytes() + groups).hexdigest()
     name = f"{folds.scheme}_{folds.num_folds}_seed{plan.fold_seed}_{rows[:8]}.csv"
     return plan.folder.parent / "folds" / name

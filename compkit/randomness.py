@@ -28,10 +28,10 @@ def seed_everything(seed: int) -> None:
 def rng_state() -> dict[str, Any]:
     """The state of every generator, in types that `torch.load(weights_only=True)` reads back."""
     version, words, gauss = random.getstate()
-    kind, keys, *rest = np.random.get_state(legacy=True)
+    kind, keys, *rest = np.random.get_state()
     return {
         "python": [version, list(words), gauss],
-        "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), *rest],
+        "numpy": [kind, torch.from_numpy(np.asarray(keys, np.int64)), *rest],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }

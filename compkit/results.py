@@ -23,7 +23,7 @@ def prediction_frame(
     columns: dict[str, Any] = {"id": predictions.ids.astype(object), "fold": fold}
     if table is not None:
         assert np.array_equal(table.ids, predictions.ids)
-        columns |= _target_columns(table.targets, classes)
+        columns |= _target_columns(table.labels, classes)
     frame = pd.DataFrame(columns)
     values = pd.DataFrame(predictions.values, columns=[f"pred_{name}" for name in classes])
     return pd.concat([frame, values], axis=1)

@@ -42,7 +42,9 @@ def check_name(folder: Path, resume: bool) -> None:
     """
     name = folder.name
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._,=-]*", name):
-        raise ValueError(f"name={name!r}: expected letters, digits and . _ - = , only. Set name=my_run, for example.")
+        raise ValueError(
+            f"name={name!r}: expected letters, digits and . _ - = , only. Set name=my_run, for example."
+        )
     if not resume and folder.exists() and any(folder.iterdir()):
         raise ValueError(
             f"{folder} exists already, and a run never overwrites another. Set resume=true to continue it, "
@@ -63,7 +65,8 @@ def check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise PermissionError(
-            f"{parent}: cannot write here ({error.strerror}). Set output_dir=… to a folder of yours, or free some space."
+            f"{parent}: cannot write here ({error.strerror}). "
+            "Set output_dir=… to a folder of yours, or free some space."
         ) from error
 
 
@@ -100,7 +103,8 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [
         f"{key} was {before.get(key)}, is {after.get(key)}"
         for key in [*before, *(key for key in after if key not in before)]
-        if before.get(key) != after.get(key) and not any(f"{key}.".startswith(f"{free}.") for free in FREE_KEYS)
+        if before.get(key) != after.get(key)
+        and not any(f"{key}.".startswith(f"{free}.") for free in FREE_KEYS)
     ]
 
 

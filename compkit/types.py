@@ -40,6 +40,12 @@ class Table:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def labels(self) -> np.ndarray:
+        """The targets of a table that has them."""
+        assert self.targets is not None, "a table without labels"
+        return self.targets
+
     def take(self, rows: np.ndarray) -> "Table":
         """The given rows, in the given order."""
         targets = None if self.targets is None else self.targets[rows]

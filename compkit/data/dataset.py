@@ -86,7 +86,7 @@ class Loader:
             batch_size=None,
             sampler=self._draws,
             num_workers=num_workers,
-            collate_fn=_as_it_is,
+            collate_fn=_as_it_is,  # type: ignore[arg-type]  # a batch comes whole from the dataset
             pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
             worker_init_fn=_quiet_worker,

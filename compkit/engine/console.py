@@ -63,7 +63,8 @@ class Console:
             columns: C headings.
             rows: C cells each, printed by str().
         """
-        table = Table(title=Text(title), title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD)
+        self._print(Text(title, style="bold"))
+        table = Table(box=rich.box.SIMPLE_HEAD, show_edge=False)
         for position, column in enumerate(columns):
             table.add_column(Text(column), justify="right" if position else "left")
         for row in rows:
@@ -133,7 +134,7 @@ def epoch_text(row: Mapping[str, float], best: bool) -> str:
     """One epoch as one line whose numbers stand below those of the epoch before.
 
     Args:
-        row: of history.csv; only the keys it has are written.
+        row: of history.csv; only the keys it has are written, and not `step`.
         best: add the mark of the best epoch so far.
 
     >>> epoch_text({"epoch": 3, "train_loss": 0.5, "lr": 1e-3, "images_per_second": 1200.0}, best=True)
@@ -144,6 +145,8 @@ def epoch_text(row: Mapping[str, float], best: bool) -> str:
         match name:
             case "epoch":
                 parts.append(f"epoch {int(value):3d}")
+            case "step":
+                continue
             case "lr":
                 parts.append(f"lr {value:.2e}")
             case "images_per_second":

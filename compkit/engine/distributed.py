@@ -96,7 +96,7 @@ def training_module(model: nn.Module, compile_model: bool, ranks: Ranks) -> nn.M
 
     The model itself stays as it is, so that what is saved, averaged and evaluated has plain names.
     """
-    module = torch.compile(model) if compile_model else model
+    module: nn.Module = torch.compile(model) if compile_model else model  # type: ignore[assignment]
     if ranks.world == 1:
         return module
     device_ids = [ranks.device.index] if ranks.device.type == "cuda" else None

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SKIPS_TOLERATED = 10  # fp16 halves its scale at each skipped step; 2^10 below the start something else is wrong
+SKIPS_TOLERATED = (
+    10  # fp16 halves its scale at each skipped step; 2^10 below the start something else is wrong
+)
 
 
 class FiniteWatch:

@@ -106,7 +106,9 @@ def fit(
         batches = data.loader.batches(draws)
         module.train()
         start = time.perf_counter() - run.seconds
-        with console.epoch(sum(len(draw.rows) for draw in draws), f"{title} epoch {run.epoch + 1}/{epochs}") as bar:
+        with console.epoch(
+            sum(len(draw.rows) for draw in draws), f"{title} epoch {run.epoch + 1}/{epochs}"
+        ) as bar:
             for window in mine:
                 micro = [to_device(next(batches), data.preprocessing, settings, device) for _ in window]
                 weights = [loss_fn.sample_weight(batch.targets).sum() for batch in micro]
@@ -184,7 +186,7 @@ def evaluate(
     local = predict_logits(model, data.loader, draws, data.preprocessing, ranks.device, dtype)
     rows, logits = gather_rows(*local, ranks)
     assert len(rows) == len(data.valid_rows), "a validation row was not predicted"
-    targets = data.table.targets[rows]
+    targets = data.table.labels[rows]
     values = activate(logits, data.task)
     loss = loss_fn(logits.to(ranks.device), torch.from_numpy(targets).to(ranks.device))
     return {"loss": loss.item()} | {name: metric(targets, values) for name, metric in metrics.items()}
@@ -193,11 +195,13 @@ def evaluate(
 def clip_gradients(model: nn.Module, settings: TrainerSettings) -> Tensor:
     """Clip the gradients as the settings say; their norm before clipping, a tensor []."""
     parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
-    is_norm = settings.clip == "norm" and settings.clip_at is not None
-    bound = float(settings.clip_at) if is_norm else math.inf  # an infinite bound only measures
-    norm = nn.utils.clip_grad_norm_(parameters, bound, norm_type=float(settings.clip_p))
-    if settings.clip == "value" and settings.clip_at is not None:
-        nn.utils.clip_grad_value_(parameters, float(settings.clip_at))
+    bound = math.inf if settings.clip_at is None else float(settings.clip_at)
+    # an infinite bound only measures
+    norm = nn.utils.clip_grad_norm_(
+        parameters, bound if settings.clip == "norm" else math.inf, norm_type=float(settings.clip_p)
+    )
+    if settings.clip == "value":
+        nn.utils.clip_grad_value_(parameters, bound)
     return norm
 
 

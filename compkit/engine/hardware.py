@@ -86,7 +86,9 @@ def choose_workers(num_workers: int | str, local_world: int, device: torch.devic
         cores = cpu_cores() // local_world
         return max(1, min(MAX_WORKERS, cores if device.type == "cuda" else cores // 2))
     if not str(num_workers).isdigit():
-        raise ValueError(f"num_workers={num_workers}: expected auto or a whole number >= 0. Set num_workers=auto.")
+        raise ValueError(
+            f"num_workers={num_workers}: expected auto or a whole number >= 0. Set num_workers=auto."
+        )
     return int(num_workers)
 
 

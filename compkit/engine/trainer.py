@@ -30,14 +30,20 @@ class TrainerSettings:
         for key in positive:
             value = getattr(self, key)
             if value is not None and not float(value) > 0:
-                raise ValueError(f"trainer.{key}={value}: expected more than 0. Set trainer.{key}=1, for example.")
+                raise ValueError(
+                    f"trainer.{key}={value}: expected more than 0. Set trainer.{key}=1, for example."
+                )
         for key in ("accumulate", "early_stopping_epochs", "checkpoint_every_steps"):
             value = getattr(self, key)
             if value is not None and int(value) != value:
-                raise ValueError(f"trainer.{key}={value}: expected a whole number. Set trainer.{key}={int(value) + 1}.")
+                raise ValueError(
+                    f"trainer.{key}={value}: expected a whole number. Set trainer.{key}={int(value) + 1}."
+                )
         if self.clip not in ("norm", "value"):
             raise ValueError(f"trainer.clip={self.clip}: expected norm or value. Set trainer.clip=norm.")
         for key in ("channels_last", "sync_bn"):
             value = getattr(self, key)
             if value not in ("auto", True, False):
-                raise ValueError(f"trainer.{key}={value}: expected auto, true or false. Set trainer.{key}=auto.")
+                raise ValueError(
+                    f"trainer.{key}={value}: expected auto, true or false. Set trainer.{key}=auto."
+                )

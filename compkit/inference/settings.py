@@ -33,6 +33,7 @@ class InferenceSettings:
         weights = ("ema" if has_ema else "best") if self.weights == "auto" else self.weights
         if weights == "ema" and not has_ema:
             raise ValueError(
-                "inference.weights=ema: this run keeps no averaged weights. Set averaging=ema or inference.weights=best."
+                "inference.weights=ema: this run keeps no averaged weights. "
+                "Set averaging=ema or inference.weights=best."
             )
         return InferenceSettings(**{**asdict(self), "weights": weights})

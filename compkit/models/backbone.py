@@ -77,14 +77,23 @@ class Backbone(nn.Module):
         self.eval()
         try:
             with torch.no_grad():
-                return self(images).shape[1]
+                features = self.model(images)
         except (AssertionError, RuntimeError, ValueError) as error:
             raise _wrong_size(name, tuple(images.shape[2:]), error) from error
         finally:
             self.train()
+        if not isinstance(features, Tensor):
+            raise ValueError(
+                f"model.backbone={name} returns a {type(features).__name__}, where one map of features is "
+                "expected. Set model.backbone to another network."
+            )
+        return self._as_map(features).shape[1]
 
     def forward(self, images: Tensor) -> Tensor:
-        features = self.model(images)
+        return self._as_map(self.model(images))
+
+    def _as_map(self, features: Tensor) -> Tensor:
+        """What timm's network returned, as [B, C, h, w]."""
         if features.ndim == 2:
             return features[:, :, None, None]
         if features.ndim == 3:

@@ -93,13 +93,13 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         content = _read(path)
     except Exception as error:  # each format and each way to be broken has an exception of its own
         raise ValueError(
-            f"model.weights={path}: cannot be read as plain weights ({str(error).splitlines()[0]}). A file "
-            "that would run code when opened (a pickled model) is refused; save the model's state_dict() "
-            "with safetensors or torch.save and give that file."
+            f"model.weights={path}: cannot be read as plain weights ({type(error).__name__}: "
+            f"{str(error)[:200]}). A file that would run code when opened (a pickled model) is refused; "
+            "save the model's state_dict() with safetensors or torch.save instead."
         ) from error
     while wrapper := next((key for key in WRAPPERS if isinstance(content.get(key), dict)), None):
         content = content[wrapper]
-    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     if not tensors:
         raise ValueError(
             f"model.weights={path}: holds no weights, only {sorted(map(str, content))[:5]}. Expected a state "
@@ -161,18 +161,26 @@ def load_weights(model: nn.Module, name: str, file: Path, in_chans: int, exact: 
     try:
         load_pretrained(model, config, num_classes=0, in_chans=in_chans, filter_fn=convert)
     except Exception as error:  # a converter may stumble over a foreign file in any way
-        raise ValueError(_mismatch(name, file, str(error)[:500])) from error
+        raise ValueError(_mismatch(name, file, " ".join(str(error).split())[:500])) from error
     finally:
         hook.remove()
-    if missing or (exact and unexpected):
-        told = f"{_count('missing', missing)}; {_count('unexpected', unexpected)}"
+    surplus = [key for key in unexpected if not key.startswith(_head_prefixes(name))]
+    if missing or (exact and surplus):
+        told = f"{_count('missing', missing)}; {_count('unexpected', surplus)}"
         raise ValueError(_mismatch(name, file, told))
+
+
+def _head_prefixes(name: str) -> tuple[str, ...]:
+    """What the keys of the classifier begin with; some are more than the one layer timm drops."""
+    classifiers = pretrained_config(name).classifier or ()
+    names = (classifiers,) if isinstance(classifiers, str) else tuple(classifiers)
+    return tuple(classifier.partition(".")[0] + "." for classifier in names)
 
 
 def _mismatch(name: str, file: Path, told: str) -> str:
     return (
-        f"model.weights={file}: its weights do not fit model.backbone={name}. {told}. "
-        "Set model.backbone to the network the file was trained with."
+        f"{file}: these weights do not fit model.backbone={name}. {told}. "
+        "Set model.backbone to the network they were trained with, or model.weights to another file."
     )
 
 

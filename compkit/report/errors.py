@@ -73,7 +73,7 @@ def classes(oof: OutOfFold) -> Section:
         [name, int(support[row]), *(Number(score[row]) for score in scores)]
         for row, name in enumerate(oof.classes)
     ]
-    rows.append(["mean of classes", int(support.sum()), *(Number(score.mean()) for score in scores)])
+    rows.append(["mean of classes", "", *(Number(score.mean()) for score in scores)])
     columns = ["class", "images", "precision", "recall", "F1"]
     return Section(
         "classes", "Classes", [how], tables=[Table("Scores of each class", columns, rows, summary_rows=1)]
@@ -109,7 +109,8 @@ def residuals(oof: OutOfFold) -> Section:
         rest = predicted - truth
         caption = (
             f"{name}: mean residual {number(rest.mean())}, "
-            f"root mean square {number(np.sqrt((rest**2).mean()))}, mean absolute {number(np.abs(rest).mean())}; "
+            f"root mean square {number(np.sqrt((rest**2).mean()))}, "
+            f"mean absolute {number(np.abs(rest).mean())}; "
             f"the truth's standard deviation is {number(truth.std())}."
         )
         charts = [

@@ -30,7 +30,7 @@ class Axis(NamedTuple):
         low, high, values = self.low, self.high, np.asarray(values, dtype=np.float64)
         if self.log:
             low, high, values = math.log10(low), math.log10(high), np.log10(values)
-        return self.start + (values - low) / (high - low) * (self.end - self.start)
+        return np.asarray(self.start + (values - low) / (high - low) * (self.end - self.start))
 
     def ticks(self) -> list[float]:
         """Round values within the axis, about five.

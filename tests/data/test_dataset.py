@@ -42,7 +42,9 @@ def test_workers_do_not_change_the_pictures_and_epochs_do(table):
     with_none, with_two = Loader(augmented(table), 0), Loader(augmented(table), 2)
     first = load(with_none, epoch_draws(0))
     torch.testing.assert_close(load(with_two, epoch_draws(0)), first, rtol=0, atol=0)
-    torch.testing.assert_close(load(with_two, epoch_draws(0)), first, rtol=0, atol=0)  # living workers replay nothing
+    torch.testing.assert_close(
+        load(with_two, epoch_draws(0)), first, rtol=0, atol=0
+    )  # living workers replay nothing
     assert (load(with_two, epoch_draws(1)) != first).any()
 
 

@@ -11,10 +11,12 @@ def rows_of(windows):
 
 
 @pytest.mark.parametrize("rows", [8, 17, 33, 34, 64, 100])
-@pytest.mark.parametrize("batch_size, accumulate, world", [(8, 1, 1), (4, 2, 1), (4, 1, 2), (2, 2, 2), (1, 4, 2)])
+@pytest.mark.parametrize(
+    "batch_size, accumulate, world", [(8, 1, 1), (4, 2, 1), (4, 1, 2), (2, 2, 2), (1, 4, 2)]
+)
 def test_each_row_at_most_once_and_only_a_tiny_tail_is_left_out(rows, batch_size, accumulate, world):
     windows = training_windows(np.arange(rows), batch_size, accumulate, world, seed=0, epoch=0)
-    seen = sum(rows_of(windows), [])
+    seen = [row for window in rows_of(windows) for row in window]
     assert len(seen) == len(set(seen))
     assert rows - len(seen) < 2 * world
     for window in windows:
@@ -27,12 +29,21 @@ def test_each_row_at_most_once_and_only_a_tiny_tail_is_left_out(rows, batch_size
 def test_ranks_and_accumulation_see_the_same_windows():
     single = training_windows(np.arange(56), 4, 4, 1, seed=1, epoch=2)
     for batch_size, accumulate, world in [(4, 2, 2), (4, 1, 4), (16, 1, 1)]:
-        assert rows_of(training_windows(np.arange(56), batch_size, accumulate, world, seed=1, epoch=2)) == rows_of(single)
+        assert rows_of(
+            training_windows(np.arange(56), batch_size, accumulate, world, seed=1, epoch=2)
+        ) == rows_of(single)
 
 
 def test_order_and_augmentation_seeds_change_with_epoch_and_seed_only():
     def flat(**changes):
-        arguments = {"rows": np.arange(40), "batch_size": 4, "accumulate": 1, "world": 1, "seed": 0, "epoch": 0}
+        arguments = {
+            "rows": np.arange(40),
+            "batch_size": 4,
+            "accumulate": 1,
+            "world": 1,
+            "seed": 0,
+            "epoch": 0,
+        }
         windows = training_windows(**(arguments | changes))
         return [(draw.rows.tolist(), draw.seed) for window in windows for rank in window for draw in rank]
 

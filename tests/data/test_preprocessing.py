@@ -53,7 +53,8 @@ def test_round_trip_through_json():
 
 
 @pytest.mark.parametrize(
-    "changes, words", [({"height": 0}, "image_size"), ({"mean": (0.5,)}, "model.in_chans"), ({"channels": 4}, "4 channels")]
+    "changes, words",
+    [({"height": 0}, "image_size"), ({"mean": (0.5,)}, "model.in_chans"), ({"channels": 4}, "4 channels")],
 )
 def test_refuses(changes, words):
     with pytest.raises(ValueError, match=words):

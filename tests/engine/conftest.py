@@ -37,7 +37,12 @@ class Constant(Schedule):
 
 def tiny_net(dropout=0.0, norm=True, dtype=torch.float32):
     torch.manual_seed(0)
-    layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4) if norm else nn.Identity(), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
+    layers = [
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4) if norm else nn.Identity(),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+    ]
     return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(4, CLASSES)).to(dtype)
 
 

@@ -98,6 +98,12 @@ def test_epoch_text_names_every_value_and_marks_the_best():
     assert "best" not in epoch_text(ROW, best=False)
 
 
+def test_epoch_text_leaves_out_the_step():
+    assert (
+        epoch_text({"epoch": 1, "step": 18, "grad_norm": 8.8773}, best=False) == "epoch   1  grad_norm 8.8773"
+    )
+
+
 def test_epoch_text_keeps_large_and_missing_values():
     assert "train_loss 1.235e+06" in epoch_text({"epoch": 0, "train_loss": 1234567.0}, best=False)
     assert "val_loss    nan" in epoch_text({"epoch": 0, "val_loss": float("nan")}, best=False)

@@ -50,15 +50,25 @@ def test_accumulated_window_is_the_big_batch(run_fit, class_weight, train_rows):
         return run_fit(name, DoubleNet(), loss, optimizer, epochs=3, train_rows=train_rows, **changes)[0]
 
     start = torch.cat([parameter.detach().flatten() for parameter in DoubleNet().parameters()])
-    big, small = (weights_of(train(str(size), batch_size=size, accumulate=24 // size)) - start for size in (24, 4))
+    big, small = (
+        weights_of(train(str(size), batch_size=size, accumulate=24 // size)) - start for size in (24, 4)
+    )
     assert big.abs().max() > 1e-3
     assert ((small - big).norm() / big.norm()).item() < 1e-6
 
 
 def test_one_step_is_the_gradient_by_hand(run_fit):
     model, loss = DoubleNet(), CrossEntropy(class_weight=[1.0, 5.0, 0.2])
-    learner, _, _ = run_fit("a", DoubleNet(), loss, lambda m: torch.optim.SGD(m.parameters(), lr=1.0), epochs=1,
-                            batch_size=7, accumulate=5, train_rows=30)
+    learner, _, _ = run_fit(
+        "a",
+        DoubleNet(),
+        loss,
+        lambda m: torch.optim.SGD(m.parameters(), lr=1.0),
+        epochs=1,
+        batch_size=7,
+        accumulate=5,
+        train_rows=30,
+    )
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8))[:30]
     targets = torch.from_numpy(rng.integers(0, 3, 40))[:30]
@@ -109,14 +119,29 @@ def test_best_weights_are_those_of_the_best_epoch(run_fit):
     _, run, folder = run_fit(epochs=6, optimizer=lambda model: torch.optim.SGD(model.parameters(), lr=1.0))
     losses = [row["val_log_loss"] for row in run.history]
     assert run.best["best"]["epoch"] == int(np.argmin(losses)) + 1
-    assert read_metadata(folder / "best.safetensors") == {"classes": ["a", "b", "c"], "epoch": int(np.argmin(losses)) + 1}
+    assert read_metadata(folder / "best.safetensors") == {
+        "classes": ["a", "b", "c"],
+        "epoch": int(np.argmin(losses)) + 1,
+    }
     assert read_metadata(folder / "last.safetensors")["epoch"] == 6
 
 
 def test_validation_is_on_the_whole_set(run_fit):
     """val_loss is the mean over rows, which a mean over batches of 7 and 3 would miss."""
-    _, seven, _ = run_fit("a", epochs=1, batch_size=7, train_rows=28, optimizer=lambda m: torch.optim.SGD(m.parameters(), lr=0.0))
-    _, ten, _ = run_fit("b", epochs=1, batch_size=10, train_rows=28, optimizer=lambda m: torch.optim.SGD(m.parameters(), lr=0.0))
+    _, seven, _ = run_fit(
+        "a",
+        epochs=1,
+        batch_size=7,
+        train_rows=28,
+        optimizer=lambda m: torch.optim.SGD(m.parameters(), lr=0.0),
+    )
+    _, ten, _ = run_fit(
+        "b",
+        epochs=1,
+        batch_size=10,
+        train_rows=28,
+        optimizer=lambda m: torch.optim.SGD(m.parameters(), lr=0.0),
+    )
     assert math.isclose(seven.history[0]["val_loss"], seven.history[0]["val_log_loss"], rel_tol=1e-5)
     assert seven.history[0].keys() == ten.history[0].keys()
 
@@ -161,7 +186,9 @@ def test_skipped_fp16_step_moves_neither_schedule_nor_average(run_fit):
                     logits.register_hook(lambda gradient: gradient * 1e38)
             return logits
 
-    learner, run, _ = run_fit(model=Overflow(), epochs=1, precision="fp16", averaging=functools.partial(EMA, decay=0.5))
+    learner, run, _ = run_fit(
+        model=Overflow(), epochs=1, precision="fp16", averaging=functools.partial(EMA, decay=0.5)
+    )
     steps = len(training_windows(np.arange(30), 8, 1, 1, 0, 0))
     assert run.step == steps - 1
     assert learner.averaging.updates == steps - 1
@@ -184,7 +211,10 @@ def test_clipping(run_fit):
 def test_schedule_is_a_factor_of_each_groups_own_rate(run_fit):
     def two_rates(model):
         layers = list(model.children())
-        groups = [{"params": layers[0].parameters(), "lr": 0.1}, {"params": layers[-1].parameters(), "lr": 0.01}]
+        groups = [
+            {"params": layers[0].parameters(), "lr": 0.1},
+            {"params": layers[-1].parameters(), "lr": 0.01},
+        ]
         return torch.optim.SGD(groups)
 
     learner, run, _ = run_fit(epochs=4, optimizer=two_rates, schedule=Cosine())

@@ -10,7 +10,12 @@ from compkit.engine import Progress
 
 @pytest.mark.parametrize(
     "scores, greater_is_better, best",
-    [([1, 3, 2, 3], True, 2), ([5, 4, 6], False, 2), ([math.nan, 1, math.nan], True, 2), ([math.nan, math.nan], True, 1)],
+    [
+        ([1, 3, 2, 3], True, 2),
+        ([5, 4, 6], False, 2),
+        ([math.nan, 1, math.nan], True, 2),
+        ([math.nan, math.nan], True, 1),
+    ],
 )
 def test_best_epoch_is_the_first_of_the_best_scores(scores, greater_is_better, best):
     run = Progress()
