@@ -17,6 +17,7 @@ import hydra
 import numpy as np
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from compkit.data import Preprocessing
@@ -43,8 +44,10 @@ def build(node: Any, **runtime: Any) -> Any:
         warnings.filterwarnings("error", message=".*not valid for transform")
         try:
             return hydra.utils.instantiate(node, **runtime, _convert_="all")
-        except UserWarning as typo:
-            raise ValueError(f"augment: {typo}. Correct the argument, or drop it.") from typo
+        except InstantiationException as error:
+            if isinstance(error.__cause__, UserWarning):
+                raise ValueError(f"augment: {error.__cause__}. Correct the argument, or drop it.") from error
+            raise
 
 
 def build_all(nodes: Any) -> list[Any]:

@@ -116,12 +116,11 @@ def misspelt_keys(config_name: str, arguments: list[str]) -> list[str]:
 def _leaves(node: Any, prefix: str = "") -> list[str]:
     if not isinstance(node, dict):
         return [prefix]
-    inner = [
-        _leaves(value, f"{prefix}.{key}" if prefix else str(key))
-        for key, value in node.items()
-        if key != "hydra"
-    ]
-    return [prefix, *(leaf for leaves in inner for leaf in leaves)] if prefix else sum(inner, [])
+    leaves = [prefix] if prefix else []
+    for key, value in node.items():
+        if key != "hydra":
+            leaves += _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+    return leaves
 
 
 def _name_sweep_job(cfg: DictConfig) -> None:

@@ -54,7 +54,7 @@ def run(plan: Plan) -> dict[str, Any]:
             torch.set_num_threads(choose_threads(plan.trainer.threads, ranks.local_world))
             torch.use_deterministic_algorithms(plan.trainer.deterministic)
             if ranks.is_main:
-                check_name(plan.folder, plan.resume)
+                check_name(plan.name, plan.folder, plan.resume)
                 check_writable(plan.folder)
             data = prepare(plan, ranks, console)
             preprocessing = try_parts(plan, data)

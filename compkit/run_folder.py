@@ -34,13 +34,12 @@ PACKAGES = ("torch", "timm", "albumentations", "opencv-python-headless", "scikit
 MAX_DIFF = 200_000  # characters of uncommitted changes kept
 
 
-def check_name(folder: Path, resume: bool) -> None:
+def check_name(name: str, folder: Path, resume: bool) -> None:
     """Refuse a name that is no plain folder name, or that another run has.
 
     Raises:
         ValueError: the name is taken and `resume` false, or it has characters other than letters, digits and ._-=,
     """
-    name = folder.name
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._,=-]*", name):
         raise ValueError(
             f"name={name!r}: expected letters, digits and . _ - = , only. Set name=my_run, for example."

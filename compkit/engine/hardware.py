@@ -51,16 +51,9 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype | None:
     >>> choose_precision("auto", torch.device("cpu")) is None, choose_precision("bf16", torch.device("cpu"))
     (True, torch.bfloat16)
     """
-    dtypes = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-    if name == "auto":
-        if device.type != "cuda":
-            return None
+    if name == "auto" and device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    if name not in dtypes:
-        raise ValueError(
-            f"trainer.precision={name} is unknown: expected auto, fp32, bf16 or fp16. Set trainer.precision=auto."
-        )
-    return dtypes[name]
+    return {"auto": None, "fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
 
 
 def choose_threads(threads: int | str, local_world: int) -> int:

@@ -41,6 +41,10 @@ class TrainerSettings:
                 )
         if self.clip not in ("norm", "value"):
             raise ValueError(f"trainer.clip={self.clip}: expected norm or value. Set trainer.clip=norm.")
+        if self.precision not in ("auto", "fp32", "bf16", "fp16"):
+            raise ValueError(
+                f"trainer.precision={self.precision}: expected auto, fp32, bf16 or fp16. Set trainer.precision=auto."
+            )
         for key in ("channels_last", "sync_bn"):
             value = getattr(self, key)
             if value not in ("auto", True, False):

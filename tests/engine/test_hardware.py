@@ -32,7 +32,6 @@ def test_threads_do_not_depend_on_workers():
     [
         (lambda: choose_device("cuda:99"), "trainer.device"),
         (lambda: choose_device("abacus"), "trainer.device"),
-        (lambda: choose_precision("fp8", CPU), "trainer.precision"),
         (lambda: choose_threads(0, 1), "trainer.threads"),
         (lambda: choose_workers("many", 1, CPU), "num_workers"),
         (lambda: choose_workers(-1, 1, CPU), "num_workers"),

@@ -17,6 +17,7 @@ from compkit.engine import TrainerSettings
         ("checkpoint_every_steps", 2.5),
         ("channels_last", "perhaps"),
         ("sync_bn", "yes"),
+        ("precision", "fp8"),
     ],
 )
 def test_refuses(key, value):
