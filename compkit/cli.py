@@ -22,7 +22,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 USER_ERROR = 2  # exit status of a mistake of the user's; 1 is one of ours, with its traceback
@@ -94,7 +94,7 @@ def misspelt_keys(config_name: str, arguments: list[str]) -> list[str]:
     try:
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
             cfg = compose(config_name, return_hydra_config=True)
-        overrides = OverridesParser.create().parse_overrides([one for one in arguments if "=" in one])
+        overrides = OverridesParser.create().parse_overrides(_overrides(arguments))
     except (HydraException, OmegaConfBaseException):
         return []
     known = [*_leaves(OmegaConf.to_container(cfg)), *cfg.hydra.runtime.choices]
@@ -126,6 +126,15 @@ def _leaves(node: Any, prefix: str = "") -> list[str]:
 def _name_sweep_job(cfg: DictConfig) -> None:
     """In a --multirun every job's run is named after what sets it apart, such as `resnet18,seed=1`."""
     job = HydraConfig.get()
-    if job.mode == RunMode.MULTIRUN and "name" in cfg:
-        with open_dict(cfg):
-            cfg.name = ",".join(filter(None, [cfg.name, job.job.override_dirname.replace("/", ".")]))
+    if job.mode != RunMode.MULTIRUN or "name" not in cfg:
+        return
+    given = OverridesParser.create().parse_overrides(_overrides(sys.argv[1:]))
+    swept = {override.key_or_group for override in given if override.is_sweep_override()}
+    apart = [text for text in job.overrides.task if text.split("=")[0] in swept]
+    base = cfg.name or str(cfg.model.backbone).split(".")[0]
+    cfg.name = ",".join([base, *apart]).replace("/", ".")
+
+
+def _overrides(arguments: list[str]) -> list[str]:
+    """The command line without flags such as --multirun."""
+    return [one for one in arguments if "=" in one and not one.startswith("-")]
