@@ -17,6 +17,7 @@ from compkit.engine import (
     choose_precision,
     choose_threads,
     fit,
+    network_input,
     to_device,
     use_channels_last,
 )
@@ -51,7 +52,8 @@ def benchmark(plan: Plan, rounds: int) -> float:
         )
         windows = training_windows(train_rows, plan.batch_size, 1, 1, plan.seed, 0)
         batch = next(iter(loader.batches(windows[0][0])))
-        batch = to_device(batch, preprocessing, plan.trainer, ranks.device)
+        batch = to_device(batch, ranks.device)
+        batch = batch._replace(images=network_input(batch.images, preprocessing, plan.trainer))
         ratios = []
         for number in range(rounds + 1):
             progress = fit(

@@ -1,6 +1,7 @@
 """One run, from top to bottom: read, split, fit each fold, predict, score, submit, report."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ def run(plan: Plan) -> dict[str, Any]:
     try:
         with Console(quiet=not ranks.is_main) as console:
             torch.set_num_threads(choose_threads(plan.trainer.threads, ranks.local_world))
+            # cuBLAS reads this when it starts; without it deterministic mode refuses to multiply
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             torch.use_deterministic_algorithms(plan.trainer.deterministic)
             if ranks.is_main:
                 check_name(plan.name, plan.folder, plan.resume)

@@ -72,7 +72,9 @@ def test_every_command_from_training_to_grade(tmp_path, data_dir):
     assert "Traceback" not in err and "epoch   1" in out
 
     submission = runs[0] / "submission.csv"
-    status, out, err = call("scripts/grade.py", "competition=digits", f"submission={submission}", f"data_dir={data_dir}")
+    status, out, err = call(
+        "scripts/grade.py", "competition=digits", f"submission={submission}", f"data_dir={data_dir}"
+    )
     assert status == 0 and 0 <= float(out.split()[-1]) <= 1, err
     status, out, err = call("scripts/predict.py", f"run='{runs[0]}'", "num_workers=0")
     assert status == 0 and (runs[0] / "predicted_test.parquet").is_file(), err

@@ -11,13 +11,30 @@ import yaml
 from hydra.errors import InstantiationException
 
 from compkit.demo import grade
-from compkit.metrics import Accuracy, FBeta, RMSE
+from compkit.metrics import RMSE, Accuracy, FBeta
 
-FILES = (
-    "config.yaml overrides.txt environment.json folds.csv oof.parquet test.parquet metrics.json submission.csv "
-    "submission.json report.html train.log"
-).split()
-FOLD_FILES = "last.pt best.safetensors last.safetensors history.csv oof.parquet test.parquet scores.json".split()
+FILES = [
+    "config.yaml",
+    "overrides.txt",
+    "environment.json",
+    "folds.csv",
+    "oof.parquet",
+    "test.parquet",
+    "metrics.json",
+    "submission.csv",
+    "submission.json",
+    "report.html",
+    "train.log",
+]
+FOLD_FILES = [
+    "last.pt",
+    "best.safetensors",
+    "last.safetensors",
+    "history.csv",
+    "oof.parquet",
+    "test.parquet",
+    "scores.json",
+]
 
 
 @pytest.fixture
@@ -25,7 +42,9 @@ def small_competition(data_dir, plan, tmp_path):
     """A copy of digits with 40 training and 20 test pictures, to damage; returns (folder, overrides)."""
     plan()  # makes the embedded competition
     folder = tmp_path / "small"
-    train, test = (pd.read_csv(data_dir / "digits" / f"{name}.csv", dtype=str) for name in ("train", "sample_submission"))
+    train, test = (
+        pd.read_csv(data_dir / "digits" / f"{name}.csv", dtype=str) for name in ("train", "sample_submission")
+    )
     train = train.groupby("label").head(4)
     for part, table in (("train", train), ("test", test[:20])):
         (folder / part).mkdir(parents=True)
@@ -42,7 +61,9 @@ def small_competition(data_dir, plan, tmp_path):
     )
 
 
-@pytest.mark.parametrize("name, metric", [("digits", Accuracy()), ("mosaic", FBeta(average="samples")), ("tilt", RMSE())])
+@pytest.mark.parametrize(
+    "name, metric", [("digits", Accuracy()), ("mosaic", FBeta(average="samples")), ("tilt", RMSE())]
+)
 def test_run_leaves_the_contract_s_files(train, data_dir, name, metric):
     folder = train(f"competition={name}")
     for file in [*FILES, *(f"fold_{fold}/{file}" for fold in (0, 1) for file in FOLD_FILES)]:
@@ -52,11 +73,16 @@ def test_run_leaves_the_contract_s_files(train, data_dir, name, metric):
     oof, test = pd.read_parquet(folder / "oof.parquet"), pd.read_parquet(folder / "test.parquet")
     folds = pd.read_csv(folder / "folds.csv", dtype={"id": str})
     sample = pd.read_csv(data_dir / name / "sample_submission.csv", dtype=str)
-    assert oof["id"].is_unique and oof.set_index("id")["fold"].to_dict() == folds.set_index("id")["fold"].to_dict()
+    assert (
+        oof["id"].is_unique
+        and oof.set_index("id")["fold"].to_dict() == folds.set_index("id")["fold"].to_dict()
+    )
     assert test["id"].is_unique and sorted(test["id"]) == sorted(sample["id"]) and (test["fold"] == -1).all()
     fold_tests = [pd.read_parquet(folder / f"fold_{fold}" / "test.parquet") for fold in (0, 1)]
     predicted = [column for column in test if column.startswith("pred_")]
-    np.testing.assert_allclose(test[predicted], (fold_tests[0][predicted] + fold_tests[1][predicted]) / 2, rtol=1e-6)
+    np.testing.assert_allclose(
+        test[predicted], (fold_tests[0][predicted] + fold_tests[1][predicted]) / 2, rtol=1e-6
+    )
 
     metrics = json.loads((folder / "metrics.json").read_text())
     values = oof[predicted].to_numpy()
@@ -153,7 +179,9 @@ def test_unreadable_test_picture_gets_the_training_prior(train, small_competitio
     run = train(*overrides)
     test = pd.read_parquet(run / "test.parquet").set_index("id").filter(like="pred_")
     np.testing.assert_allclose(test.loc[bad.stem], np.full(10, 0.1), atol=1e-6)
-    assert bad.stem in (run / "train.log").read_text() or bad.stem not in (run / "submission.json").read_text()
+    assert (
+        bad.stem in (run / "train.log").read_text() or bad.stem not in (run / "submission.json").read_text()
+    )
     assert len(pd.read_csv(run / "submission.csv")) == 20
 
 

@@ -3,7 +3,16 @@
 from compkit.engine.checkpoint import load_weights, read_metadata, save_weights
 from compkit.engine.console import Console
 from compkit.engine.distributed import Ranks, gather_rows, join_ranks, leave_ranks, sync_batch_norm
-from compkit.engine.fit import FoldData, Learner, clip_gradients, evaluate, fit, to_device, use_channels_last
+from compkit.engine.fit import (
+    FoldData,
+    Learner,
+    clip_gradients,
+    evaluate,
+    fit,
+    network_input,
+    to_device,
+    use_channels_last,
+)
 from compkit.engine.hardware import (
     choose_device,
     choose_precision,
@@ -39,6 +48,7 @@ __all__ = [
     "join_ranks",
     "leave_ranks",
     "load_weights",
+    "network_input",
     "read_metadata",
     "save_weights",
     "sync_batch_norm",

@@ -106,11 +106,10 @@ def fit(
         batches = data.loader.batches(draws)
         module.train()
         start = time.perf_counter() - run.seconds
-        with console.epoch(
-            sum(len(draw.rows) for draw in draws), f"{title} epoch {run.epoch + 1}/{epochs}"
-        ) as bar:
+        total = sum(len(draw.rows) for draw in draws)
+        with console.epoch(total, f"{title} epoch {run.epoch + 1}/{epochs}") as bar:
             for window in mine:
-                micro = [to_device(next(batches), data.preprocessing, settings, device) for _ in window]
+                micro = [to_device(next(batches), device) for _ in window]
                 weights = [loss_fn.sample_weight(batch.targets).sum() for batch in micro]
                 local_weight = torch.stack(weights).sum()
                 window_weight = ranks.sum(local_weight.clone())
@@ -119,8 +118,9 @@ def fit(
                 window_loss = torch.zeros((), device=device)
                 for number, (batch, weight) in enumerate(zip(micro, weights, strict=True), start=1):
                     with gradient_sync(module, on=number == len(micro)):
+                        images = network_input(batch.images, data.preprocessing, settings)
                         with torch.autocast(device.type, dtype, enabled=dtype is not None):
-                            logits = module(batch.images)
+                            logits = module(images)
                         # each micro-batch by its share of the window's weight: the big batch's gradient exactly;
                         # DDP then averages over the ranks where their sum is wanted, hence `world`
                         loss = loss_fn(logits, batch.targets) * (weight / window_weight)
@@ -139,9 +139,9 @@ def fit(
 
                 run.window += 1
                 run.seconds = time.perf_counter() - start
-                images = sum(len(batch.rows) for batch in micro)
-                sums += _figures(window_loss * window_weight, local_weight, grad_norm, images)
-                bar.advance(images, loss=watch.check())
+                count = sum(len(batch.rows) for batch in micro)
+                sums += _figures(window_loss * window_weight, local_weight, grad_norm, count)
+                bar.advance(count, loss=watch.check())
                 watch.remember(window_loss, grad_norm, [b.rows for b in micro], run.epoch + 1, run.window)
                 if settings.checkpoint_every_steps and run.window % settings.checkpoint_every_steps == 0:
                     watch.check()
@@ -212,14 +212,16 @@ def gradient_sync(module: nn.Module, on: bool) -> AbstractContextManager:
     return module.no_sync()
 
 
-def to_device(
-    batch: Batch, preprocessing: Preprocessing, settings: TrainerSettings, device: torch.device
-) -> Batch:
-    """The batch on the device, its images normalised and in the memory layout of the settings."""
-    images = preprocessing.normalise(batch.images.to(device, non_blocking=True))
-    if not use_channels_last(settings, preprocessing, device):
-        images = images.contiguous()
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch on the device; its images still take one byte a value."""
+    images = batch.images.to(device, non_blocking=True)
     return batch._replace(images=images, targets=batch.targets.to(device, non_blocking=True))
+
+
+def network_input(images: Tensor, preprocessing: Preprocessing, settings: TrainerSettings) -> Tensor:
+    """Images [B, H, W, C] on the device, normalised to [B, C, H, W] in the memory layout of the settings."""
+    images = preprocessing.normalise(images)
+    return images if use_channels_last(settings, preprocessing, images.device) else images.contiguous()
 
 
 def use_channels_last(settings: TrainerSettings, preprocessing: Preprocessing, device: torch.device) -> bool:

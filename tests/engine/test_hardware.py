@@ -5,7 +5,6 @@ import torch
 
 from compkit.engine import (
     choose_device,
-    choose_precision,
     choose_threads,
     choose_workers,
     cpu_cores,

@@ -1,0 +1,66 @@
+"""Config to objects, and whose configs are trusted."""
+
+import pytest
+import yaml
+from hydra.errors import InstantiationException
+
+from compkit.build import build, build_all, check_targets, image_reader, load_plan, whole
+
+
+def test_build_names_the_constructor_s_own_error():
+    with pytest.raises(InstantiationException) as caught:
+        build({"_target_": "compkit.losses.Huber", "delta": -1})
+    assert isinstance(caught.value.__cause__, ValueError) and "delta" in str(caught.value.__cause__)
+
+
+def test_unknown_augmentation_argument_is_an_error():
+    with pytest.raises(ValueError, match="angle"):
+        build({"_target_": "albumentations.HorizontalFlip", "angle": 3})
+
+
+def test_members_set_to_null_are_left_out():
+    node = {"flip": {"_target_": "albumentations.HorizontalFlip"}, "light": None}
+    assert [type(one).__name__ for one in build_all(node)] == ["HorizontalFlip"]
+
+
+@pytest.mark.parametrize("value", [0, 1.5, "many", True, None, float("nan"), float("inf")])
+def test_whole_numbers(value):
+    with pytest.raises(ValueError, match=r"epochs=.*at least 1"):
+        whole("epochs", value, at_least=1)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["os.system", "compkit.build.warnings.warn", "compkit.build.hydra.utils.call", "torch.load", "builtins.eval",
+     "compkitevil.Loss", "subprocess.run", "torch.hub.load"],
+)  # fmt: skip
+def test_a_stranger_s_config_cannot_run_code(train, target):
+    folder = train("epochs=1", "train_folds=[0]")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["loss"] = {"nested": [{"_target_": target}]}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(ValueError, match="trusted"):
+        load_plan(folder)
+
+
+def test_own_modules_can_be_trusted(tmp_path):
+    check_targets({"_target_": "tests.engine.conftest.tiny_net"}, ["tests"], tmp_path)
+    with pytest.raises(ValueError, match="trust="):
+        check_targets({"_target_": "tests.engine.conftest.tiny_net"}, [], tmp_path)
+
+
+def test_no_run_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="run="):
+        load_plan(tmp_path)
+
+
+def test_pictures_of_a_run_on_disk(train):
+    folder = train("epochs=1", "train_folds=[0]")
+    picture = image_reader(folder)
+    plan = load_plan(folder)
+    ids = plan.competition.read_train(plan.limit).ids
+    assert picture(ids[0]).shape == (32, 32, 3)
+    assert picture("unknown") is None
+    for weights in folder.glob("fold_*/*.safetensors"):
+        weights.unlink()
+    assert image_reader(folder)(ids[0]) is None

@@ -1,0 +1,88 @@
+"""Every file of every group is composed, built and taken through one picture."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from compkit.cli import config_dir
+from compkit.engine import Console, Ranks
+from compkit.pipeline import try_parts
+from compkit.prepare import prepare
+
+from .conftest import compose_train
+
+CONF = config_dir()
+OPTIONS = [
+    (str(path.parent.relative_to(CONF)), path.stem)
+    for path in sorted(CONF.rglob("*.yaml"))
+    if path.parent != CONF
+]
+REGRESSION = {"mse", "mae", "huber", "rmse", "rmsle", "r2"}
+MULTILABEL = {"bce", "f1_samples", "mean_columnwise_auc"}
+
+
+def fitting(group, option):
+    """The competition an option is made for, and what it cannot be built without here."""
+    if option in REGRESSION:
+        return ["competition=tilt"]
+    if option in MULTILABEL:
+        return ["competition=mosaic"]
+    if group == "task":
+        return [
+            f"competition={ {'multiclass': 'digits', 'multilabel': 'mosaic', 'regression': 'tilt'}[option] }"
+        ]
+    return []
+
+
+def test_there_are_options():
+    assert len(OPTIONS) > 50
+
+
+@pytest.mark.parametrize("group, option", [one for one in OPTIONS if one[0] not in ("model", "competition")])
+def test_option_builds_and_takes_a_picture(plan, group, option):
+    chosen = [] if group in ("task",) else [f"{group}={option}"]
+    built = plan(*fitting(group, option), *chosen)
+    try_parts(built, prepare(built, Ranks(), Console(quiet=True)))
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "model"])
+def test_model_option_composes(option):
+    """They are built, at small sizes, in tests/models/test_config.py."""
+    cfg = compose_train(f"model={option}", *(["model.backbone=test_resnet"] if option == "timm" else []))
+    assert cfg.model._target_ == "compkit.models.Classifier" and cfg.model.backbone
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "competition"])
+def test_competition_option_builds(plan, tmp_path, option):
+    path = [f"competition.path={tmp_path}"] if option == "folder" else []
+    assert plan(f"competition={option}", *path).competition.name == option
+
+
+def test_competition_sets_the_task_and_the_command_line_still_wins():
+    for name, loss, metric in [
+        ("digits", "CrossEntropy", "Accuracy"),
+        ("mosaic", "BCE", "FBeta"),
+        ("tilt", "MSE", "RMSE"),
+    ]:
+        cfg = compose_train(f"competition={name}")
+        assert (cfg.loss._target_, cfg.metric._target_) == (
+            f"compkit.losses.{loss}",
+            f"compkit.metrics.{metric}",
+        )
+    cfg = compose_train("competition=tilt", "loss=huber", "metric=mae", "lr=0.5")
+    assert (cfg.loss._target_, cfg.metric._target_, cfg.lr) == (
+        "compkit.losses.Huber",
+        "compkit.metrics.MAE",
+        0.5,
+    )
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
+def test_every_page_explains_itself(path: Path):
+    """A comment before the first key, and every key with one of its own unless it is a node or plain wiring."""
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("#")
+    assert re.search(r"^# [A-Z]", text, flags=re.MULTILINE), "no sentence that says what it is"
+    assert isinstance(yaml.safe_load(text), dict)
