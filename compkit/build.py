@@ -162,8 +162,8 @@ def whole(key: str, value: Any, at_least: int, hint: str = "") -> int:
     >>> whole("epochs", 3, at_least=1)
     3
     """
-    is_whole = isinstance(value, int | float) and not isinstance(value, bool) and int(value) == value
-    if not is_whole or value < at_least:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or value % 1 != 0 or value < at_least:  # infinity and NaN leave NaN
         raise ValueError(
             f"{key}={value}: expected a whole number, at least {at_least}. Set {key}={max(at_least, 5)}, for example"
             + (f"; {hint}." if hint else ".")
