@@ -13,7 +13,7 @@ from compkit.engine import Console, Ranks, cpu_cores
 from compkit.plan import Plan
 from compkit.types import Table, Task
 
-SHOWN = 20  # bad pictures listed by name
+EXPLAINED = 15  # bad pictures told with file and reason; more would not fit a screen
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,14 @@ def _without_bad_images(plan: Plan, table: Table, ranks: Ranks, console: Console
 
 
 def list_bad(bad: list[BadImage]) -> str:
-    lines = [f"  {image.id}: {image.file}: {image.reason}" for image in bad[:SHOWN]]
-    return "\n".join(lines + ([f"  … and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []))
+    """All bad pictures by name, the first of them with file and reason.
+
+    >>> print(list_bad([BadImage("7", "train/7.png", "empty file")]))
+      7: train/7.png: empty file
+    """
+    lines = [f"  {image.id}: {image.file}: {image.reason}" for image in bad[:EXPLAINED]]
+    rest = ", ".join(image.id for image in bad[EXPLAINED:])
+    return "\n".join(lines + ([f"  and {len(bad) - EXPLAINED} more: {rest}"] if rest else []))
 
 
 def _split(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Folds:
