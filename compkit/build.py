@@ -68,7 +68,7 @@ def build_plan(cfg: DictConfig) -> Plan:
     config["name"] = name
     return Plan(
         name=name,
-        folder=Path(cfg.output_dir) / str(cfg.competition.name) / name,
+        folder=Path(cfg.output_dir).expanduser() / str(cfg.competition.name) / name,
         config=config,
         overrides=list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else [],
         resume=bool(cfg.resume),

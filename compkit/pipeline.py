@@ -61,11 +61,12 @@ def run(plan: Plan) -> dict[str, Any]:
                 check_writable(plan.folder)
             data = prepare(plan, ranks, console)
             preprocessing = try_parts(plan, data)
-        if ranks.is_main:
-            open_run(plan.folder, plan.config, plan.overrides, ranks.device)
-            data.folds.write(plan.folder / "folds.csv")
-        ranks.barrier()
-        with Console(plan.folder, quiet=not ranks.is_main) as console:
+
+            if ranks.is_main:
+                open_run(plan.folder, plan.config, plan.overrides, ranks.device)
+                data.folds.write(plan.folder / "folds.csv")
+                console.log_to(plan.folder)
+            ranks.barrier()
             console.say(describe(plan, data, preprocessing, ranks))
             folds = range(data.folds.num_folds) if plan.train_folds is None else plan.train_folds
             scores = [run_fold(plan, data, preprocessing, fold, ranks, console) for fold in folds]

@@ -56,7 +56,7 @@ def predict_run(plan: Plan, what: str, images: str | None, output: str | None) -
             frame = _out_of_fold(plan, members, ranks)
         else:
             table = (
-                read_folder(Path(images), plan.competition.channel_files)
+                read_folder(Path(images).expanduser(), plan.competition.channel_files)
                 if images
                 else plan.competition.read_test()
             )

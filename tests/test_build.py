@@ -64,3 +64,10 @@ def test_pictures_of_a_run_on_disk(train):
     for weights in folder.glob("fold_*/*.safetensors"):
         weights.unlink()
     assert image_reader(folder)(ids[0]) is None
+
+
+def test_home_folder_is_understood_where_the_shell_leaves_it(plan, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    built = plan("competition=folder", "competition.path='~/leaf'", "output_dir='~/out'")
+    assert built.competition.path == tmp_path / "leaf"
+    assert built.folder == tmp_path / "out" / "folder" / "run"

@@ -56,7 +56,9 @@ def test_environment_tells_versions_and_no_secrets(tmp_path, monkeypatch):
     environment = json.loads(text)
     assert torch.__version__.startswith(environment["torch"]) and environment["hardware"]["cores"] >= 1
     assert secret not in text
-    assert os.path.expanduser("~") + "/" not in str({key: environment[key] for key in environment if key != "git_diff"})
+    assert os.path.expanduser("~") + "/" not in str(
+        {key: environment[key] for key in environment if key != "git_diff"}
+    )
 
 
 def test_json_has_no_nan():

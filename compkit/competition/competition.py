@@ -83,7 +83,7 @@ class Competition:
         _require_choice("competition.corrupt_images", corrupt_images, ("error", "drop"))
         _require_choice("competition.unlabelled", unlabelled, ("error", "drop"))
         self.name = name
-        self.path = Path(path)
+        self.path = Path(path).expanduser()  # the shell leaves ~ alone inside key=value
         self.task = Task(task)
         self.train_table = train_table
         self.test_table = test_table

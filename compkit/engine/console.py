@@ -23,7 +23,7 @@ class Console:
     one line an epoch and nothing that moves.
 
     Args:
-        folder: the run's folder, whose train.log is appended to; None writes no log.
+        folder: the run's folder, whose train.log is appended to; None writes no log before `log_to`.
         quiet: say nothing and write nothing: every process but the first of a distributed run.
 
     >>> with Console() as console:
@@ -35,9 +35,9 @@ class Console:
         self.quiet = quiet
         self._screen = rich.console.Console(quiet=quiet, highlight=False, markup=False, emoji=False)
         self._log: TextIO | None = None
-        if folder is not None and not quiet:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._log = (folder / "train.log").open("a", encoding="utf-8")
+        self._unlogged: list[str] = []
+        if folder is not None:
+            self.log_to(folder)
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +46,15 @@ class Console:
         if self._log is not None:
             self._log.close()
             self._log = None
+
+    def log_to(self, folder: Path) -> None:
+        """From now on keep a copy in <folder>/train.log, with what has been said already."""
+        if self.quiet:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        self._log = (folder / "train.log").open("a", encoding="utf-8")
+        self._log.writelines(self._unlogged)
+        self._unlogged.clear()
 
     def say(self, text: str) -> None:
         """Print a line, or several."""
@@ -101,9 +110,12 @@ class Console:
         # a pipe has no width to wrap at: let lines be as long as they are
         wide = None if self._screen.is_terminal else LOG_WIDTH
         self._screen.print(content, soft_wrap=isinstance(content, Text), width=wide)
-        if self._log is not None:
-            now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
-            self._log.writelines(f"{now}  {line}".rstrip() + "\n" for line in _plain(content).splitlines())
+        now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
+        lines = [f"{now}  {line}".rstrip() + "\n" for line in _plain(content).splitlines()]
+        if self._log is None:
+            self._unlogged += lines
+        else:
+            self._log.writelines(lines)
             self._log.flush()
 
 

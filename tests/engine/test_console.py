@@ -118,3 +118,15 @@ def test_table_is_aligned_and_taken_literally(tmp_path, capsys):
         assert "Scores [best]" in text and "[mean]" in text
     ends = {len(line.rstrip()) for line in out.splitlines() if "0.9" in line}
     assert len(ends) == 1  # right-aligned numbers end in the same column
+
+
+def test_log_opened_later_has_what_was_said_before(tmp_path):
+    with Console() as console:
+        console.say("first")
+        console.log_to(tmp_path)
+        console.warn("second")
+    lines = (tmp_path / "train.log").read_text().splitlines()
+    assert [line.split("  ", 1)[1] for line in lines] == ["first", "warning: second"]
+    with Console(quiet=True) as console:
+        console.log_to(tmp_path / "quiet")
+    assert not (tmp_path / "quiet").exists()
