@@ -266,8 +266,7 @@ def finish(
             [Predictions(frame["id"].to_numpy(dtype=str), _values(frame)) for frame in frames]
         )
         write_parquet(folder / "test.parquet", prediction_frame(test, -1, competition.classes))
-        if competition.sample_submission is not None:
-            _submit(plan, competition.path / competition.sample_submission, test, scores)
+        submit(plan, test, scores)
     write_report(folder, picture_of([data.table], preprocessing))
 
     columns = ["fold", *pooled, "best epoch", "seconds"]
@@ -306,33 +305,14 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
         frame.to_parquet(temporary, index=False)
 
 
-def _submit(plan: Plan, sample: Path, test: Predictions, scores: list[dict[str, Any]]) -> None:
+def submit(plan: Plan, test: Predictions, scores: list[dict[str, Any]]) -> None:
     """submission.csv in the sample's shape, read back, and submission.json: what it was made of."""
-    competition, path = plan.competition, plan.folder / "submission.csv"
-    format = write_submission(
-        path,
-        sample,
-        test,
-        competition.classes,
-        competition.task,
-        competition.submission_format,
-        plan.metric.kind,
-        competition.empty_token,
-        competition.id_column,
-        competition.separator,
-        top_k=getattr(plan.metric, "k", 5),
-    )
-    validate_submission(
-        path,
-        sample,
-        competition.classes,
-        competition.task,
-        format,
-        plan.metric.kind,
-        competition.empty_token,
-        competition.id_column,
-        competition.separator,
-    )
+    shape, path = plan.submission_shape, plan.folder / "submission.csv"
+    if shape is None:
+        return
+    shape["empty_token"] = plan.competition.empty_token
+    format = write_submission(path=path, predictions=test, top_k=getattr(plan.metric, "k", 5), **shape)
+    validate_submission(path=path, **shape)
     manifest = {
         "runs": [plan.name],
         "folds": [one["fold"] for one in scores],

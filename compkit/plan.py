@@ -54,3 +54,19 @@ class Plan:
     def metric(self) -> Metric:
         """The competition's metric: chooses the best epoch, drives plateau, heads the report."""
         return self.metrics[0]
+
+    @property
+    def submission_shape(self) -> dict[str, Any] | None:
+        """What checking, writing and reading back a submission agree on; None when none is wanted."""
+        competition = self.competition
+        if not self.predict_test or None in (competition.test_images, competition.sample_submission):
+            return None
+        return {
+            "sample": competition.path / str(competition.sample_submission),
+            "classes": competition.classes,
+            "task": competition.task,
+            "format": competition.submission_format,
+            "metric_kind": self.metric.kind,
+            "id_column": competition.id_column,
+            "separator": competition.separator,
+        }

@@ -45,16 +45,8 @@ def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
     table = competition.read_train(plan.limit)
     has_test = plan.predict_test and competition.test_images is not None
     test = competition.read_test() if has_test else None
-    if test is not None and competition.sample_submission is not None:
-        check_submission_shape(
-            competition.path / competition.sample_submission,
-            competition.classes,
-            competition.task,
-            competition.submission_format,
-            plan.metric.kind,
-            competition.id_column,
-            competition.separator,
-        )
+    if plan.submission_shape is not None:
+        check_submission_shape(**plan.submission_shape)
     table = _without_bad_images(plan, table, ranks, console)
     unreadable = np.empty(0, dtype=np.int64)
     if test is not None:

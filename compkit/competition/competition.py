@@ -61,7 +61,7 @@ class Competition:
         id_column: str = "id",
         target_column: str | Sequence[str] = "label",
         train_images: str = "train/{id}.png",
-        test_images: str = "test/{id}.png",
+        test_images: str | None = "test/{id}.png",
         separator: str = " ",
         classes: Sequence[object] | None = None,
         channels: int = 3,
@@ -166,6 +166,7 @@ class Competition:
             ValueError: a column or id is missing or repeated.
         """
         self._require_path()
+        assert self.test_images is not None, "a competition without a test set"
         key = "test_table" if self.test_table is not None else "sample_submission"
         listing = getattr(self, key)
         if listing is None:

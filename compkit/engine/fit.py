@@ -1,6 +1,5 @@
 """The training loop."""
 
-import math
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -195,13 +194,12 @@ def evaluate(
 def clip_gradients(model: nn.Module, settings: TrainerSettings) -> Tensor:
     """Clip the gradients as the settings say; their norm before clipping, a tensor []."""
     parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
-    bound = math.inf if settings.clip_at is None else float(settings.clip_at)
-    # an infinite bound only measures
-    norm = nn.utils.clip_grad_norm_(
-        parameters, bound if settings.clip == "norm" else math.inf, norm_type=float(settings.clip_p)
-    )
-    if settings.clip == "value":
-        nn.utils.clip_grad_value_(parameters, bound)
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = nn.utils.get_total_norm(gradients, float(settings.clip_p))
+    if settings.clip_at is not None and settings.clip == "norm":
+        nn.utils.clip_grads_with_norm_(parameters, float(settings.clip_at), norm)
+    elif settings.clip_at is not None:
+        nn.utils.clip_grad_value_(parameters, float(settings.clip_at))
     return norm
 
 
