@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import difflib
 import functools
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -124,7 +125,7 @@ def _leaves(node: Any, prefix: str = "") -> list[str]:
 
 
 def _name_sweep_job(cfg: DictConfig) -> None:
-    """In a --multirun every job's run is named after what sets it apart, such as `resnet18,seed=1`."""
+    """In a --multirun every job's run is named after what sets it apart, such as `resnet18_seed-1`."""
     job = HydraConfig.get()
     if job.mode != RunMode.MULTIRUN or "name" not in cfg:
         return
@@ -132,7 +133,8 @@ def _name_sweep_job(cfg: DictConfig) -> None:
     swept = {override.key_or_group for override in given if override.is_sweep_override()}
     apart = [text for text in job.overrides.task if text.split("=")[0] in swept]
     base = cfg.name or str(cfg.model.backbone).split(".")[0]
-    cfg.name = ",".join([base, *apart]).replace("/", ".")
+    # no character that a later `run=…` would have to quote
+    cfg.name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part) for part in [base, *apart])
 
 
 def _overrides(arguments: list[str]) -> list[str]:

@@ -38,11 +38,11 @@ def check_name(name: str, folder: Path, resume: bool) -> None:
     """Refuse a name that is no plain folder name, or that another run has.
 
     Raises:
-        ValueError: the name is taken and `resume` false, or it has characters other than letters, digits and ._-=,
+        ValueError: the name is taken and `resume` false, or it has characters other than letters, digits and . _ -
     """
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._,=-]*", name):
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
         raise ValueError(
-            f"name={name!r}: expected letters, digits and . _ - = , only. Set name=my_run, for example."
+            f"name={name!r}: expected letters, digits and . _ - only. Set name=my_run, for example."
         )
     if not resume and folder.exists() and any(folder.iterdir()):
         raise ValueError(

@@ -68,7 +68,7 @@ def test_every_command_from_training_to_grade(tmp_path, data_dir):
     status, out, err = call("train.py", "-m", *QUICK, *paths, "name=s", "seed=1,2", "epochs=1")
     assert status == 0, err
     runs = sorted(path for path in (tmp_path / "digits").iterdir() if (path / "metrics.json").is_file())
-    assert len(runs) == 2 and all("seed=" in run.name for run in runs), runs
+    assert len(runs) == 2 and [run.name for run in runs] == ["s_seed-1", "s_seed-2"]
     assert "Traceback" not in err and "epoch   1" in out
 
     submission = runs[0] / "submission.csv"
@@ -76,8 +76,8 @@ def test_every_command_from_training_to_grade(tmp_path, data_dir):
         "scripts/grade.py", "competition=digits", f"submission={submission}", f"data_dir={data_dir}"
     )
     assert status == 0 and 0 <= float(out.split()[-1]) <= 1, err
-    status, out, err = call("scripts/predict.py", f"run='{runs[0]}'", "num_workers=0")
+    status, out, err = call("scripts/predict.py", f"run={runs[0]}", "num_workers=0")
     assert status == 0 and (runs[0] / "predicted_test.parquet").is_file(), err
     (runs[0] / "report.html").unlink()
-    status, out, err = call("scripts/report.py", f"run='{runs[0]}'")
+    status, out, err = call("scripts/report.py", f"run={runs[0]}")
     assert status == 0 and (runs[0] / "report.html").stat().st_size > 10_000, err

@@ -13,7 +13,7 @@ from compkit.run_folder import check_name, check_writable, differences, json_tex
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["..", "a/b", "/tmp/x", "a b", "", ".hidden", "a\nb", "$HOME"])
+@pytest.mark.parametrize("name", ["..", "a/b", "/tmp/x", "a b", "", ".hidden", "a\nb", "$HOME", "a=b", "a,b"])
 def test_names_are_plain_folder_names(tmp_path, name):
     with pytest.raises(ValueError, match="expected letters"):
         check_name(name, tmp_path / "runs" / name.strip(), resume=False)
