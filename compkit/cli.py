@@ -134,7 +134,7 @@ def _name_sweep_job(cfg: DictConfig) -> None:
     apart = [text for text in job.overrides.task if text.split("=")[0] in swept]
     base = cfg.name or str(cfg.model.backbone).split(".")[0]
     # no character that a later `run=…` would have to quote
-    cfg.name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part) for part in [base, *apart])
+    cfg.name = "_".join(re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in [base, *apart])
 
 
 def _overrides(arguments: list[str]) -> list[str]:
