@@ -282,3 +282,19 @@ def test_deep_pictures_of_five_channels(train, tmp_path):
     )  # fmt: skip
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["folds"][0]["val_rows"] == 5 and metrics["folds"][0]["train_rows"] == 19
+
+
+def test_a_loss_of_the_user_s_own_is_one_file_outside_the_package(train, tmp_path, monkeypatch):
+    (tmp_path / "my_losses.py").write_text(
+        "from compkit.losses import CrossEntropy\n"
+        "class Tempered(CrossEntropy):\n"
+        "    def per_sample(self, logits, targets):\n"
+        "        return super().per_sample(logits / 2, targets)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own, plain = (
+        train("loss._target_=my_losses.Tempered", "epochs=1", name="own"),
+        train("epochs=1", name="plain"),
+    )
+    losses = [pd.read_csv(run / "fold_0" / "history.csv")["val_loss"][0] for run in (own, plain)]
+    assert losses[0] != losses[1]

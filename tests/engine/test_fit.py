@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from compkit.data import training_windows
-from compkit.engine import read_metadata
+from compkit.engine import Ranks, read_metadata
+from compkit.engine.fit import _resume
 from compkit.losses import CrossEntropy
 from compkit.optim import EMA, Cosine, Plateau
 
@@ -227,3 +228,10 @@ def test_schedule_is_a_factor_of_each_groups_own_rate(run_fit):
 def test_too_few_rows_for_a_step(run_fit):
     with pytest.raises(ValueError, match="too few for a step"):
         run_fit(train_rows=1)
+
+
+def test_checkpoint_of_another_number_of_ranks_is_refused(run_fit):
+    learner, _, folder = run_fit(epochs=1)
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    with pytest.raises(ValueError, match=r"is of 1 rank.*nproc-per-node 1"):
+        _resume(folder, learner, scaler, Ranks(rank=0, world=2))
