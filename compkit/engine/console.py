@@ -34,6 +34,8 @@ class Console:
     def __init__(self, folder: Path | None = None, quiet: bool = False) -> None:
         self.quiet = quiet
         self._screen = rich.console.Console(quiet=quiet, highlight=False, markup=False, emoji=False)
+        if not self._screen.is_terminal:
+            self._screen.width = LOG_WIDTH  # a pipe has no width of its own, and rich would take 80
         self._log: TextIO | None = None
         self._unlogged: list[str] = []
         if folder is not None:
@@ -107,9 +109,7 @@ class Console:
             yield EpochProgress(bar, total_images, title)
 
     def _print(self, content: Text | Table) -> None:
-        # a pipe has no width to wrap at: let lines be as long as they are
-        wide = None if self._screen.is_terminal else LOG_WIDTH
-        self._screen.print(content, soft_wrap=isinstance(content, Text), width=wide)
+        self._screen.print(content, soft_wrap=isinstance(content, Text))
         now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
         lines = [f"{now}  {line}".rstrip() + "\n" for line in _plain(content).splitlines()]
         if self._log is None:
