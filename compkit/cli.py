@@ -24,7 +24,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 USER_ERROR = 2  # exit status of a mistake of the user's; 1 is one of ours, with its traceback
 MISTAKES = (ValueError, OSError, ModuleNotFoundError, InstantiationException, OmegaConfBaseException)
@@ -83,6 +83,8 @@ def root_message(error: BaseException) -> str:
     """
     while isinstance(error, InstantiationException) and error.__cause__ is not None:
         error = error.__cause__
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} has no value and needs one. Set {error.full_key}=…"
     return str(error)
 
 

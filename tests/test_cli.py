@@ -34,6 +34,7 @@ def test_misspelt_keys(arguments, hints):
         (["epocs=3"], ["epocs", "did you mean 'epochs'"]),
         (["loss=focl"], ["focl", "cross_entropy"]),
         (["image_size=0"], ["error: image_size=0"]),
+        (["competition=folder"], ["error: competition.path has no value", "Set competition.path="]),
     ],
 )
 def test_mistake_is_one_screen_and_status_2(arguments, words, tmp_path):
