@@ -124,7 +124,7 @@ def _out_of_fold(plan: Plan, members: list[Member], ranks: Ranks) -> pd.DataFram
 
 
 def _readable_rows(plan: Plan, table: Table, part: str, console: Console) -> np.ndarray:
-    bad = bad_images(plan, table, Ranks(), part)
+    bad = bad_images(plan, table, Ranks(), part, console)
     if bad:
         console.warn(f"{len(bad)} picture(s) cannot be read and get no prediction:\n{list_bad(bad)}")
     return np.flatnonzero(~np.isin(table.ids, [image.id for image in bad]))

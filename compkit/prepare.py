@@ -13,6 +13,7 @@ from compkit.engine import Console, Ranks, cpu_cores
 from compkit.plan import Plan
 from compkit.types import Table, Task
 
+MANY = 2000  # pictures whose reading takes long enough to be announced
 EXPLAINED = 15  # bad pictures told with file and reason; more would not fit a screen
 
 
@@ -50,7 +51,7 @@ def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
     table = _without_bad_images(plan, table, ranks, console)
     unreadable = np.empty(0, dtype=np.int64)
     if test is not None:
-        bad = bad_images(plan, test, ranks, "test")
+        bad = bad_images(plan, test, ranks, "test", console)
         unreadable = np.flatnonzero(np.isin(test.ids, [image.id for image in bad]))
         if bad:
             console.warn(
@@ -107,18 +108,28 @@ def picture_of(tables: list[Table], preprocessing: Preprocessing) -> Callable[[s
     return picture
 
 
-def bad_images(plan: Plan, table: Table, ranks: Ranks, part: str) -> list[BadImage]:
+def bad_images(plan: Plan, table: Table, ranks: Ranks, part: str, console: Console) -> list[BadImage]:
     """The part's pictures that cannot be read; rank 0 decodes those it has not seen whole before."""
     bad = None
     if ranks.is_main:
         known = plan.folder.parent / f"readable_{part}.json"
         competition = plan.competition
-        bad = find_bad_images(table, competition.channels, competition.max_value, cpu_cores(), known=known)
+        if len(table) > MANY:
+            console.say(f"reading all {len(table)} {part} pictures once; {known} remembers them")
+        with console.epoch(len(table), f"reading {part} pictures") as bar:
+            bad = find_bad_images(
+                table,
+                competition.channels,
+                competition.max_value,
+                threads=cpu_cores(),
+                progress=lambda done, total: bar.advance(1),
+                known=known,
+            )
     return ranks.share(bad)
 
 
 def _without_bad_images(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Table:
-    bad = bad_images(plan, table, ranks, "train")
+    bad = bad_images(plan, table, ranks, "train", console)
     if not bad:
         return table
     if plan.competition.corrupt_images == "error":
