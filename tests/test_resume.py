@@ -22,7 +22,7 @@ def test_kill_9_at_random_moments(tmp_path, data_dir):
     assert call(*arguments, "name=whole")[0] == 0
     duration = time.perf_counter() - began
     moments = random.Random(0)
-    for _ in range(3):
+    for _ in range(2):
         process = start(*arguments, "name=killed", "resume=true")
         # most of a run is start-up: aim at the part in which files are written
         time.sleep(moments.uniform(0.6, 1.0) * duration)
