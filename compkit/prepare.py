@@ -1,6 +1,7 @@
 """What is settled before the first epoch: tables, pictures, folds, preprocessing. Here bad input ends."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,7 +66,7 @@ def make_preprocessing(
 ) -> Preprocessing:
     """Size from the config, mean and std (of the weights' own config), depth of the first training picture."""
     competition = plan.competition
-    files = tuple(name.decode() for name in table.files[0])
+    files = tuple(os.fsdecode(name) for name in table.files[0])
     height, width = plan.image_size
     return Preprocessing(
         height=height,
@@ -101,7 +102,7 @@ def picture_of(tables: list[Table], preprocessing: Preprocessing) -> Callable[[s
     def picture(id: str) -> np.ndarray | None:
         if id not in files:
             return None
-        image = preprocessing.load(tuple(name.decode() for name in files[id]))
+        image = preprocessing.load(tuple(os.fsdecode(name) for name in files[id]))
         image = image if image.dtype == np.uint8 else (image * 255).round().clip(0, 255).astype(np.uint8)
         return image[..., [0, 0, 0]] if image.shape[2] < 3 else image[..., :3]
 

@@ -63,16 +63,18 @@ def find_bad_images(
 
     bad = []
     checked: dict[str, Stamp] = {}
+    pool = ThreadPool(max(1, threads))
     try:
-        with ThreadPool(max(1, threads)) as pool:
-            for row, (stamps, reason) in enumerate(pool.imap(check, range(len(table)), chunksize=16)):
-                checked |= stamps
-                if reason:
-                    files = " + ".join(os.fsdecode(name) for name in table.files[row])
-                    bad.append(BadImage(str(table.ids[row]), files, reason))
-                if progress is not None:
-                    progress(row + 1, len(table))
+        for row, (stamps, reason) in enumerate(pool.imap(check, range(len(table)), chunksize=16)):
+            checked |= stamps
+            if reason:
+                files = " + ".join(os.fsdecode(name) for name in table.files[row])
+                bad.append(BadImage(str(table.ids[row]), files, reason))
+            if progress is not None:
+                progress(row + 1, len(table))
     finally:
+        pool.terminate()
+        pool.join()  # no thread goes on decoding behind the caller's back
         if known is not None and good | checked != good:
             _write_known(known, channels, max_value, good | checked)
     return bad
