@@ -1,6 +1,5 @@
 """One run, from top to bottom: read, split, fit each fold, predict, score, submit, report."""
 
-import json
 import os
 import time
 from pathlib import Path
@@ -36,7 +35,7 @@ from compkit.plan import Plan
 from compkit.prepare import Prepared, class_counts, make_preprocessing, picture_of, prepare, target_prior
 from compkit.randomness import derive_seed, seed_everything
 from compkit.report import write_report
-from compkit.results import mean_predictions, prediction_frame, score, summarise
+from compkit.results import mean_predictions, prediction_frame, read_scores, score, summarise
 from compkit.run_folder import check_name, check_writable, json_text, open_run
 from compkit.types import Predictions, Table, Task
 
@@ -127,9 +126,8 @@ def run_fold(
     folder = plan.folder / f"fold_{fold}"
     task = plan.competition.task
     cv2.setNumThreads(0)  # one loader is one process among as many as there are cores
-    seed_everything(
-        derive_seed(plan.seed, fold)
-    )  # of the weights: equal on all ranks, whatever was trained before
+    # of the weights: equal on all ranks, and whatever was trained before
+    seed_everything(derive_seed(plan.seed, fold))
     train_rows, valid_rows = data.folds.train_rows(fold), data.folds.valid_rows(fold)
     learner = make_learner(plan, data, train_rows, ranks)
     if use_channels_last(plan.trainer, preprocessing, ranks.device):
@@ -161,7 +159,7 @@ def run_fold(
     )
 
     done = folder / "scores.json"
-    scores = json.loads(done.read_text(encoding="utf-8")) if done.is_file() else {}
+    scores = read_scores(done) if done.is_file() else {}
     if scores.get("epochs") != progress.epoch:
         ranks.barrier()  # the weights are on disk
         scores = predict_fold(plan, data, preprocessing, fold, learner, loader, progress, ranks)

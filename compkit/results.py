@@ -1,5 +1,8 @@
 """Predictions as tables, and the scores of a run."""
 
+import json
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +47,15 @@ def mean_predictions(parts: list[Predictions]) -> Predictions:
 def score(targets: np.ndarray, values: np.ndarray, metrics: list[Metric]) -> dict[str, float]:
     """Every metric on these rows, by its name."""
     return {metric.name: float(metric(targets, values)) for metric in metrics}
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """A fold's scores.json; null, which stands for a score that could not be computed, is NaN again."""
+
+    def with_nan(node: dict[str, Any]) -> dict[str, Any]:
+        return {key: math.nan if value is None else value for key, value in node.items()}
+
+    return json.loads(path.read_text(encoding="utf-8"), object_hook=with_nan)
 
 
 def summarise(

@@ -298,3 +298,14 @@ def test_a_loss_of_the_user_s_own_is_one_file_outside_the_package(train, tmp_pat
     )
     losses = [pd.read_csv(run / "fold_0" / "history.csv")["val_loss"][0] for run in (own, plain)]
     assert losses[0] != losses[1]
+
+
+def test_a_score_that_cannot_be_computed_survives_resuming(train):
+    folder = train("epochs=1")
+    path = folder / "fold_0" / "scores.json"
+    scores = json.loads(path.read_text())
+    scores["best"]["log_loss"] = None  # as AUC is for a fold of one class
+    path.write_text(json.dumps(scores))
+    train("epochs=1", "resume=true")
+    folds = json.loads((folder / "metrics.json").read_text())["folds"]
+    assert folds[0]["best"]["log_loss"] is None and folds[1]["best"]["log_loss"] > 0
