@@ -140,6 +140,7 @@ def run_fold(
         "preprocessing": preprocessing.to_dict(),
         "classes": list(plan.competition.classes),
         "task": str(task),
+        "prior": target_prior(data.table, train_rows, len(plan.competition.classes)).tolist(),
     }
     loggers = plan.loggers if ranks.is_main else []
     for logger in loggers:
@@ -199,16 +200,13 @@ def predict_fold(
         "images_per_second": float(np.median([row["images_per_second"] for row in progress.history])),
     }
     if data.test is not None:
-        rows = np.setdiff1d(np.arange(len(data.test)), data.unreadable)
         prior = target_prior(data.table, train_rows, len(classes))
-        values = np.tile(prior, (len(data.test), 1))  # what an unreadable picture gets
-        values[rows] = predict(plan, data.test, rows, preprocessing, learner.model, ranks).values
+        test = predict_all(plan, data.test, data.unreadable, prior, preprocessing, learner.model, ranks)
     if ranks.is_main:
         write_parquet(
             folder / "oof.parquet", prediction_frame(oof, fold, classes, data.table.take(valid_rows))
         )
         if data.test is not None:
-            test = Predictions(data.test.ids, values)
             write_parquet(folder / "test.parquet", prediction_frame(test, fold, classes))
         write_text(folder / "scores.json", json_text(scores))
     return scores
@@ -231,6 +229,22 @@ def predict(
     found, logits = gather_rows(*local, ranks)
     assert np.array_equal(found, rows), "a row was not predicted"
     return Predictions(table.ids[rows], activate(logits, plan.competition.task))
+
+
+def predict_all(
+    plan: Plan,
+    table: Table,
+    unreadable: np.ndarray,
+    prior: np.ndarray,
+    preprocessing: Preprocessing,
+    model: torch.nn.Module,
+    ranks: Ranks,
+) -> Predictions:
+    """Predictions for every row of a table; rows that cannot be read get the prior [C] of the training rows."""
+    rows = np.setdiff1d(np.arange(len(table)), unreadable)
+    values = np.tile(prior, (len(table), 1))
+    values[rows] = predict(plan, table, rows, preprocessing, model, ranks).values
+    return Predictions(table.ids, values)
 
 
 def make_loader(

@@ -11,11 +11,10 @@ import torch
 from compkit.competition import Folds, read_folder
 from compkit.data import Preprocessing
 from compkit.engine import Console, Ranks, choose_device, choose_threads, load_weights, read_metadata
-from compkit.pipeline import predict, write_parquet
+from compkit.pipeline import predict, predict_all, write_parquet
 from compkit.plan import Plan
-from compkit.prepare import bad_images, list_bad
+from compkit.prepare import unreadable_rows
 from compkit.results import mean_predictions, prediction_frame
-from compkit.types import Table
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class Member:
     model: torch.nn.Module
     preprocessing: Preprocessing
     classes: tuple[str, ...]
+    prior: np.ndarray  # float32 [C], what it predicts for a picture that cannot be read
 
 
 def predict_run(plan: Plan, what: str, images: str | None, output: str | None) -> Path:
@@ -60,11 +60,12 @@ def predict_run(plan: Plan, what: str, images: str | None, output: str | None) -
                 if images
                 else plan.competition.read_test()
             )
-            readable = _readable_rows(plan, table, "folder" if images else "test", console)
+            unreadable = unreadable_rows(plan, table, ranks, "folder" if images else "test", console)
             parts = []
             for member in members:
-                console.say(f"fold {member.fold}: {len(readable)} pictures")
-                parts.append(predict(plan, table, readable, member.preprocessing, member.model, ranks))
+                console.say(f"fold {member.fold}: {len(table)} pictures")
+                trained = (member.prior, member.preprocessing, member.model)
+                parts.append(predict_all(plan, table, unreadable, *trained, ranks))
             frame = prediction_frame(mean_predictions(parts), -1, classes)
     write_parquet(path, frame)
     return path
@@ -99,7 +100,9 @@ def load_member(plan: Plan, fold: int, ranks: Ranks) -> Member:
     classes = tuple(metadata["classes"])
     model = plan.make_model(num_outputs=len(classes), **_placeholders(plan, len(classes)))
     load_weights(path, model)
-    return Member(fold, model.to(ranks.device), Preprocessing.from_dict(metadata["preprocessing"]), classes)
+    preprocessing = Preprocessing.from_dict(metadata["preprocessing"])
+    prior = np.array(metadata["prior"], dtype=np.float32)
+    return Member(fold, model.to(ranks.device), preprocessing, classes, prior)
 
 
 def _placeholders(plan: Plan, num_outputs: int) -> dict[str, Any]:
@@ -121,10 +124,3 @@ def _out_of_fold(plan: Plan, members: list[Member], ranks: Ranks) -> pd.DataFram
         frames.append(prediction_frame(oof, member.fold, member.classes, table.take(rows)))
     frame = pd.concat(frames, ignore_index=True)
     return frame.iloc[np.argsort(pd.Index(table.ids).get_indexer(frame["id"]))].reset_index(drop=True)
-
-
-def _readable_rows(plan: Plan, table: Table, part: str, console: Console) -> np.ndarray:
-    bad = bad_images(plan, table, Ranks(), part, console)
-    if bad:
-        console.warn(f"{len(bad)} picture(s) cannot be read and get no prediction:\n{list_bad(bad)}")
-    return np.flatnonzero(~np.isin(table.ids, [image.id for image in bad]))

@@ -52,12 +52,7 @@ def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
     table = _without_bad_images(plan, table, ranks, console)
     unreadable = np.empty(0, dtype=np.int64)
     if test is not None:
-        bad = bad_images(plan, test, ranks, "test", console)
-        unreadable = np.flatnonzero(np.isin(test.ids, [image.id for image in bad]))
-        if bad:
-            console.warn(
-                f"{len(bad)} test picture(s) cannot be read and get the training prior as prediction:\n{list_bad(bad)}"
-            )
+        unreadable = unreadable_rows(plan, test, ranks, "test", console)
     return Prepared(table, test, unreadable, _split(plan, table, ranks, console))
 
 
@@ -127,6 +122,15 @@ def bad_images(plan: Plan, table: Table, ranks: Ranks, part: str, console: Conso
                 known=known,
             )
     return ranks.share(bad)
+
+
+def unreadable_rows(plan: Plan, table: Table, ranks: Ranks, part: str, console: Console) -> np.ndarray:
+    """Positions of pictures to predict that cannot be read, told by name: one must not stop a submission."""
+    bad = bad_images(plan, table, ranks, part, console)
+    if bad:
+        told = f"{len(bad)} {part} picture(s) cannot be read and get the training prior as prediction"
+        console.warn(f"{told}:\n{list_bad(bad)}")
+    return np.flatnonzero(np.isin(table.ids, [image.id for image in bad]))
 
 
 def _without_bad_images(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Table:

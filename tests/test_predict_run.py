@@ -32,7 +32,11 @@ def test_any_folder_of_pictures_and_chosen_folds(train, data_dir, tmp_path):
         load_plan(folder, changes={"train_folds": [1]}), "test", str(pictures), str(tmp_path / "p.parquet")
     )
     got = pd.read_parquet(path)
-    assert f"deep/{broken.name}" not in set(got["id"])
+    table = pd.read_parquet(folder / "oof.parquet")
+    prior = table["target"][table["fold"] == 0].value_counts(normalize=True)  # what fold 1 trained on
+    unread = got.set_index("id").loc[f"deep/{broken.name}"]
+    np.testing.assert_allclose([unread[f"pred_{name}"] for name in prior.index], prior, rtol=1e-6)
+    got = got[got["id"] != f"deep/{broken.name}"]
     want = pd.read_parquet(folder / "fold_1" / "test.parquet").set_index("id")
     got.index = [id.removeprefix("deep/").removesuffix(".png") for id in got["id"]]
     columns = want.filter(like="pred_").columns
