@@ -243,7 +243,8 @@ def predict_all(
     """Predictions for every row of a table; rows that cannot be read get the prior [C] of the training rows."""
     rows = np.setdiff1d(np.arange(len(table)), unreadable)
     values = np.tile(prior, (len(table), 1))
-    values[rows] = predict(plan, table, rows, preprocessing, model, ranks).values
+    if len(rows):
+        values[rows] = predict(plan, table, rows, preprocessing, model, ranks).values
     return Predictions(table.ids, values)
 
 

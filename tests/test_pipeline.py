@@ -309,3 +309,12 @@ def test_a_score_that_cannot_be_computed_survives_resuming(train):
     train("epochs=1", "resume=true")
     folds = json.loads((folder / "metrics.json").read_text())["folds"]
     assert folds[0]["best"]["log_loss"] is None and folds[1]["best"]["log_loss"] > 0
+
+
+def test_a_test_set_of_which_nothing_can_be_read_still_gives_a_submission(train, small_competition):
+    folder, overrides = small_competition
+    for path in (folder / "test").iterdir():
+        path.write_bytes(b"")
+    run = train(*overrides)
+    np.testing.assert_allclose(pd.read_parquet(run / "test.parquet").filter(like="pred_"), 0.1, atol=1e-6)
+    assert len(pd.read_csv(run / "submission.csv")) == 20

@@ -119,7 +119,8 @@ def gather_rows(rows: Tensor, values: Tensor, ranks: Ranks) -> tuple[np.ndarray,
 
     rows int64 [n], values float32 [n, C], both on the CPU -> ([N], [N, C]).
     """
-    parts = ranks.gather((rows, values))
+    # a rank without rows does not know how many columns there are
+    parts = [part for part in ranks.gather((rows, values)) if len(part[0])]
     all_rows = torch.cat([part[0] for part in parts])
     all_values = torch.cat([part[1] for part in parts])
     order = torch.argsort(all_rows)

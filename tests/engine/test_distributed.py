@@ -50,3 +50,12 @@ def test_batch_norm_of_several_ranks_needs_gpus():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_one_gpu_is_joined():
     assert join_ranks("auto").device == torch.device("cuda", 0)
+
+
+def test_a_rank_without_rows_does_not_disturb_the_others():
+    class Three(Ranks):
+        def gather(self, value):
+            return [(torch.tensor([1]), torch.ones(1, 2)), value, (torch.tensor([0]), torch.zeros(1, 2))]
+
+    rows, values = gather_rows(torch.empty(0, dtype=torch.int64), torch.empty(0, 0), Three())
+    assert rows.tolist() == [0, 1] and values.tolist() == [[0, 0], [1, 1]]
