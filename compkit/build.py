@@ -20,6 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
+from compkit.competition import AuxiliaryColumn
 from compkit.data import Preprocessing
 from compkit.demo import EMBEDDED, ensure_competition
 from compkit.engine import read_metadata
@@ -87,10 +88,16 @@ def build_plan(cfg: DictConfig) -> Plan:
         predict_test=bool(cfg.predict_test),
         make_model=build(cfg.model),
         make_loss=build(cfg.loss),
-        make_optimizer=build(cfg.optimizer),
+        optimizer=build(cfg.optimizer),
         make_schedule=functools.partial(build, cfg.schedule),
+        make_finetune=functools.partial(build, cfg.finetune),
         make_averaging=build(cfg.averaging),
         make_augment=functools.partial(build_all, cfg.augment),
+        mixing=build(cfg.mixing),
+        sampler=build(cfg.sampler),
+        scale=build(cfg.scale)(image_size=_image_size(config["image_size"])),
+        scaling=build(cfg.scaling),
+        auxiliary=_auxiliary(config["auxiliary"]),
         metrics=[build(cfg.metric), *build_all(cfg.metrics)],
         trainer=build(cfg.trainer),
         inference=build(cfg.inference),
@@ -177,6 +184,19 @@ def _image_size(value: Any) -> tuple[int, int]:
         raise ValueError(f"image_size={value}: expected one side or [height, width]. Set image_size=224.")
     sizes = [whole("image_size", side, at_least=1) for side in sides]
     return sizes[0], sizes[-1]
+
+
+def _auxiliary(columns: dict[str, Any] | None) -> dict[str, AuxiliaryColumn]:
+    found = {}
+    for name, column in (columns or {}).items():
+        try:
+            found[name] = AuxiliaryColumn(**column)
+        except TypeError as error:
+            raise ValueError(
+                f"auxiliary.{name}={column}: expected keys column, task and weight ({error}). "
+                f"Set +auxiliary.{name}={{column:{name},task:multiclass,weight:0.3}}."
+            ) from error
+    return found
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -44,3 +44,19 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file atomically, as UTF-8."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def free_path(path: Path) -> Path:
+    """The path itself, or with the first number behind its name that is not in use.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "a.html").touch()
+    >>> free_path(folder / "a.html").name, free_path(folder / "b.html").name
+    ('a_2.html', 'b.html')
+    """
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem}_{number}")
+    return free

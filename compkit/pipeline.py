@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import pandas as pd
 import torch
 
 from compkit.competition import validate_submission, write_submission
-from compkit.data import ImageDataset, Loader, Preprocessing, evaluation_draws
+from compkit.data import Draw, ImageDataset, Loader, Mixing, Preprocessing, VaryingScale, evaluation_draws
 from compkit.engine import (
     Console,
     FoldData,
     Learner,
     Progress,
     Ranks,
+    Stepper,
     choose_precision,
     choose_threads,
     choose_workers,
@@ -30,14 +32,23 @@ from compkit.engine import (
     use_channels_last,
 )
 from compkit.files import atomic_path, write_text
-from compkit.inference import activate, predict_logits
+from compkit.inference import AVERAGES, activate, predict_logits
+from compkit.losses import AuxiliaryTerm, SetLoss, WithAuxiliary
 from compkit.plan import Plan
-from compkit.prepare import Prepared, class_counts, make_preprocessing, picture_of, prepare, target_prior
+from compkit.prepare import (
+    Prepared,
+    class_counts,
+    first_logits,
+    make_preprocessing,
+    picture_of,
+    prepare,
+    target_prior,
+)
 from compkit.randomness import derive_seed, seed_everything
 from compkit.report import write_report
 from compkit.results import mean_predictions, prediction_frame, read_scores, score, summarise
 from compkit.run_folder import check_name, check_writable, json_text, open_run
-from compkit.types import Predictions, Table, Task
+from compkit.types import Moment, Predictions, Table, Task
 
 
 def run(plan: Plan) -> dict[str, Any]:
@@ -75,25 +86,62 @@ def run(plan: Plan) -> dict[str, Any]:
 
 
 def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
-    """Build the parts of one fold and let them go: a wrong option, or weights that cannot be had, end here."""
+    """Build the parts of one fold, take two pictures through all of them, and let them go.
+
+    A wrong option, parts that do not go together, or weights that cannot be had, end here.
+
+    Returns:
+        the preprocessing that all folds share, but for what `scaling` measures in each.
+    """
+    task = plan.competition.task
+    plan.sampler.check_task(task)
+    plan.scale.check_sampler(plan.sampler.whole_batches)
+    labels = data.table.labels[data.folds.train_rows(0)]
+    plan.sampler.order(labels, plan.batch_size, np.random.default_rng(0))
     plan.make_schedule().check(plan.epochs)
+    plan.make_finetune().check(plan.epochs)
     learner = make_learner(plan, data, data.folds.train_rows(0), Ranks())
-    learner.loss.check_task(plan.competition.task)
-    plan.inference.resolve(has_ema=learner.averaging.model is not None)
+    check_parts(plan, learner)
+    plan.inference.resolve(learner.averaging.name)
     model: Any = learner.model
     preprocessing = make_preprocessing(plan, data.table, model.mean, model.std)
-    rows = data.folds.train_rows(0)[:1]
-    # the first picture all the way through: an augmentation that cannot take it fails here
-    draw = evaluation_draws(rows, 1, 0, 1)[0]._replace(seed=0)
-    images = ImageDataset(data.table, preprocessing, plan.make_augment())[draw].images
-    model.eval()
-    with torch.inference_mode():
-        model(preprocessing.normalise(images))
+    rows = data.folds.train_rows(0)[:2]
+    # the first pictures all the way through: an augmentation or a loss that cannot take them fails here
+    draws = [Draw(rows, 0, size) for size in plan.scale.all_sizes(plan.epochs)]
+    loader = Loader(ImageDataset(data.table, preprocessing, plan.make_augment()), num_workers=0)
+    fold_data = make_fold_data(plan, data, preprocessing, 0, loader)
+    stepper = Stepper(learner, fold_data, replace(plan.trainer, compile=False), Ranks())
+    moment = Moment(0, 0.0, plan.epochs)
+    with torch.no_grad():
+        for draw, batch in zip(draws, loader.batches(draws), strict=True):
+            stepper.try_out(stepper.micro_batch(batch, draw, moment), moment)
     return preprocessing
 
 
+def check_parts(plan: Plan, learner: Learner) -> None:
+    """Refuse parts that do not go together.
+
+    Raises:
+        ValueError: with the keys to change.
+    """
+    loss = learner.loss
+    head: Any = getattr(learner.model, "head", None)
+    if head is not None:
+        head.check_task(plan.competition.task)
+    if isinstance(plan.mixing, Mixing) and not loss.takes_mixed:
+        raise ValueError(
+            f"mixing mixes images, and loss {type(loss).__name__} is not defined for mixed labels. "
+            "Set mixing=none, or another loss."
+        )
+    if getattr(head, "has_margin", False) and any(isinstance(one, SetLoss) for one in loss.modules()):
+        raise ValueError(
+            f"model/head with a margin needs a loss of single samples, and loss {type(loss).__name__} holds one of whole "
+            "batches. Set model/head=linear, or loss=cross_entropy."
+        )
+
+
 def make_learner(plan: Plan, data: Prepared, train_rows: np.ndarray, ranks: Ranks) -> Learner:
-    """Model, loss, optimizer, schedule, averaging of one fold, from its training rows' class counts or mean."""
+    """All that learns in one fold, from its training rows' class counts or mean."""
     task, num_outputs = plan.competition.task, len(plan.competition.classes)
     targets = data.table.labels[train_rows]
     shift = {}
@@ -101,17 +149,62 @@ def make_learner(plan: Plan, data: Prepared, train_rows: np.ndarray, ranks: Rank
         # outputs start at the mean and in units of the spread of the targets
         spread = targets.std(axis=0)
         shift = {"target_mean": targets.mean(axis=0), "target_std": np.where(spread > 0, spread, 1)}
-    model = sync_batch_norm(plan.make_model(num_outputs=num_outputs, **shift), plan.trainer.sync_bn, ranks)
-    model = model.to(ranks.device)
     counts = class_counts(data.table, train_rows, task, num_outputs)
+    model: Any = plan.make_model(
+        num_outputs=num_outputs,
+        class_counts=counts,
+        first_logits=first_logits(counts, len(train_rows), task),
+        auxiliary={name: column.num_outputs for name, column in data.auxiliary.items()},
+        **shift,
+        **({"dynamic_size": True} if isinstance(plan.scale, VaryingScale) else {}),
+    )
+    loss = plan.make_loss(class_counts=counts)
+    loss.check_task(task)
+    loss.prepare(model.num_features)
+    if data.auxiliary:
+        terms = {name: AuxiliaryTerm(one.task, one.weight) for name, one in data.auxiliary.items()}
+        loss = WithAuxiliary(loss, terms)
+    loss = loss.to(ranks.device)
+    model = sync_batch_norm(model, plan.trainer.sync_bn, ranks).to(ranks.device)
+    finetune = plan.make_finetune()
+    groups = finetune.groups(model, plan.optimizer.lr, plan.optimizer.weight_decay)
     return Learner(
         model=model,
-        loss=plan.make_loss(class_counts=counts).to(ranks.device),
-        optimizer=plan.make_optimizer(model),
+        loss=loss,
+        optimizer=plan.optimizer.from_groups(groups),
+        loss_optimizer=loss.make_optimizer(),
         schedule=plan.make_schedule(),
+        finetune=finetune,
         averaging=plan.make_averaging(model),
         metrics={metric.name: metric for metric in plan.metrics},
         metric_name=plan.metric.name,
+    )
+
+
+def fit_scaling(
+    plan: Plan, data: Prepared, train_rows: np.ndarray, preprocessing: Preprocessing
+) -> Preprocessing:
+    """The preprocessing of a fold, with what `scaling` measures on its training rows."""
+    dataset = ImageDataset(data.table, preprocessing)
+    return plan.scaling.fit(lambda row: dataset.sample(row).image, train_rows, preprocessing)
+
+
+def make_fold_data(
+    plan: Plan, data: Prepared, preprocessing: Preprocessing, fold: int, loader: Loader
+) -> FoldData:
+    """What the fold learns from."""
+    return FoldData(
+        table=data.table,
+        train_rows=data.folds.train_rows(fold),
+        valid_rows=data.folds.valid_rows(fold),
+        loader=loader,
+        preprocessing=preprocessing,
+        batch_size=plan.batch_size,
+        task=plan.competition.task,
+        sampler=plan.sampler,
+        scale=plan.scale,
+        mixing=plan.mixing,
+        auxiliary={name: column.values for name, column in data.auxiliary.items()},
     )
 
 
@@ -124,22 +217,23 @@ def run_fold(
         the fold's entry of metrics.json.
     """
     folder = plan.folder / f"fold_{fold}"
-    task = plan.competition.task
     cv2.setNumThreads(0)  # one loader is one process among as many as there are cores
     # of the weights: equal on all ranks, and whatever was trained before
     seed_everything(derive_seed(plan.seed, fold))
-    train_rows, valid_rows = data.folds.train_rows(fold), data.folds.valid_rows(fold)
+    train_rows = data.folds.train_rows(fold)
     learner = make_learner(plan, data, train_rows, ranks)
     if use_channels_last(plan.trainer, preprocessing, ranks.device):
         learner.model.to(memory_format=torch.channels_last)
     seed_everything(derive_seed(plan.seed, fold, 1 + ranks.rank))  # of dropout: different on each
 
+    preprocessing = fit_scaling(plan, data, train_rows, preprocessing)
     loader = make_loader(plan, data.table, preprocessing, ranks, augment=True)
-    fold_data = FoldData(data.table, train_rows, valid_rows, loader, preprocessing, plan.batch_size, task)
+    fold_data = make_fold_data(plan, data, preprocessing, fold, loader)
     metadata = {
         "preprocessing": preprocessing.to_dict(),
         "classes": list(plan.competition.classes),
-        "task": str(task),
+        "task": str(plan.competition.task),
+        "auxiliary": {name: column.num_outputs for name, column in data.auxiliary.items()},
         "prior": target_prior(data.table, train_rows, len(plan.competition.classes)).tolist(),
     }
     loggers = plan.loggers if ranks.is_main else []
@@ -183,10 +277,11 @@ def predict_fold(
     """Predict the fold's validation rows and the test set with its best weights; write both and the scores."""
     folder, classes = plan.folder / f"fold_{fold}", plan.competition.classes
     train_rows, valid_rows = data.folds.train_rows(fold), data.folds.valid_rows(fold)
-    weights = plan.inference.resolve(has_ema=learner.averaging.model is not None).weights
+    average = learner.averaging.name  # a fold that stopped early may have none yet
+    weights = plan.inference.resolve(average if average in progress.best else "none").weights
     load_weights(folder / f"{weights}.safetensors", learner.model)
     oof = predict(plan, data.table, valid_rows, preprocessing, learner.model, ranks, loader)
-    prefix = "ema_val_" if weights == "ema" else "val_"
+    prefix = f"{weights}_val_" if weights in AVERAGES else "val_"
     scores = {
         "fold": fold,
         "weights": weights,

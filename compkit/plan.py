@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from torch.optim import Optimizer
 
-from compkit.competition import Competition
+from compkit.competition import AuxiliaryColumn, Competition
+from compkit.data import FixedScale, Mixing, NoMixing, Sampler, Scaling
 from compkit.engine import Logger, TrainerSettings
 from compkit.inference import InferenceSettings
 from compkit.losses import Loss
 from compkit.metrics import Metric
-from compkit.optim import EMA, NoAveraging, Schedule
+from compkit.optim import Averaging, Finetune, OptimizerBuilder, Schedule
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,16 @@ class Plan:
     predict_test: bool
     make_model: Callable[..., nn.Module]
     make_loss: Callable[..., Loss]
-    make_optimizer: Callable[[nn.Module], Optimizer]
+    optimizer: OptimizerBuilder
     make_schedule: Callable[[], Schedule]
-    make_averaging: Callable[[nn.Module], NoAveraging | EMA]
+    make_finetune: Callable[[], Finetune]
+    make_averaging: Callable[[nn.Module], Averaging]
     make_augment: Callable[[], list[Any]]
+    mixing: Mixing | NoMixing
+    sampler: Sampler
+    scale: FixedScale
+    scaling: Scaling
+    auxiliary: dict[str, AuxiliaryColumn]
     metrics: list[Metric]  # the competition's own comes first
     trainer: TrainerSettings
     inference: InferenceSettings

@@ -10,6 +10,7 @@ import torch
 
 from compkit.competition import Folds, read_folder
 from compkit.data import Preprocessing
+from compkit.inference import AVERAGES
 from compkit.engine import Console, Ranks, choose_device, choose_threads, load_weights, read_metadata
 from compkit.pipeline import predict, predict_all, write_parquet
 from compkit.plan import Plan
@@ -73,32 +74,34 @@ def predict_run(plan: Plan, what: str, images: str | None, output: str | None) -
 
 def trained_folds(plan: Plan) -> list[int]:
     """The wanted folds, each of which must have weights."""
-    weights = weights_file(plan)
-    found = sorted(
-        int(file.parent.name.removeprefix("fold_")) for file in plan.folder.glob(f"fold_*/{weights}")
-    )
+    folders = sorted(plan.folder.glob("fold_*"), key=lambda folder: int(folder.name.removeprefix("fold_")))
+    found = [int(one.name.removeprefix("fold_")) for one in folders if weights_file(plan, one).is_file()]
     wanted = found if plan.train_folds is None else plan.train_folds
     missing = [fold for fold in wanted if fold not in found]
     if missing or not found:
         raise ValueError(
-            f"{plan.folder}: no {weights} for fold(s) {missing or 'any'}; there are weights of folds {found}. "
+            f"{plan.folder}: no weights for fold(s) {missing or 'any'}; there are weights of folds {found}. "
             "Train the run to its end, or set folds=[…]."
         )
     return wanted
 
 
-def weights_file(plan: Plan) -> str:
-    """The kind of weights that the run's inference settings choose."""
-    has_ema = any(plan.folder.glob("fold_*/ema.safetensors"))
-    return f"{plan.inference.resolve(has_ema).weights}.safetensors"
+def weights_file(plan: Plan, folder: Path) -> Path:
+    """The weights of a fold that the run's inference settings choose."""
+    averages = [kind for kind in AVERAGES if (folder / f"{kind}.safetensors").is_file()]
+    weights = plan.inference.resolve(averages[0] if averages else "none").weights
+    return folder / f"{weights}.safetensors"
 
 
 def load_member(plan: Plan, fold: int, ranks: Ranks) -> Member:
     """One fold's model, with the preprocessing and class order that are stored with its weights."""
-    path = plan.folder / f"fold_{fold}" / weights_file(plan)
+    path = weights_file(plan, plan.folder / f"fold_{fold}")
     metadata = read_metadata(path)
     classes = tuple(metadata["classes"])
-    model = plan.make_model(num_outputs=len(classes), **_placeholders(plan, len(classes)))
+    auxiliary = metadata.get("auxiliary", {})
+    model = plan.make_model(
+        num_outputs=len(classes), auxiliary=auxiliary, **_placeholders(plan, len(classes))
+    )
     load_weights(path, model)
     preprocessing = Preprocessing.from_dict(metadata["preprocessing"])
     prior = np.array(metadata["prior"], dtype=np.float32)
@@ -106,9 +109,9 @@ def load_member(plan: Plan, fold: int, ranks: Ranks) -> Member:
 
 
 def _placeholders(plan: Plan, num_outputs: int) -> dict[str, Any]:
-    """Regression outputs have their scale among the weights; the values given here are replaced."""
+    """What a model is made from in training and then keeps among its weights; these values are replaced."""
     if plan.competition.task != "regression":
-        return {}
+        return {"class_counts": np.ones(num_outputs, dtype=np.int64)}
     return {"target_mean": np.zeros(num_outputs), "target_std": np.ones(num_outputs)}
 
 

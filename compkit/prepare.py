@@ -8,7 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from compkit.competition import Folds, check_submission_shape, make_folds
+from compkit.competition import (
+    AuxiliaryLabels,
+    Folds,
+    check_submission_shape,
+    make_folds,
+    read_auxiliary,
+)
 from compkit.data import BadImage, Preprocessing, find_bad_images, is_deep
 from compkit.engine import Console, Ranks, cpu_cores
 from compkit.plan import Plan
@@ -27,12 +33,14 @@ class Prepared:
         test: rows to predict; None when the competition has none, or none are wanted.
         unreadable: positions of test rows whose picture cannot be read; they get the training prior.
         folds: the split of `table`.
+        auxiliary: labels of the auxiliary columns for each row of `table`.
     """
 
     table: Table
     test: Table | None
     unreadable: np.ndarray
     folds: Folds
+    auxiliary: dict[str, AuxiliaryLabels]
 
 
 def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
@@ -53,7 +61,8 @@ def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
     unreadable = np.empty(0, dtype=np.int64)
     if test is not None:
         unreadable = unreadable_rows(plan, test, ranks, "test", console)
-    return Prepared(table, test, unreadable, _split(plan, table, ranks, console))
+    auxiliary = {name: read_auxiliary(table.frame, name, column) for name, column in plan.auxiliary.items()}
+    return Prepared(table, test, unreadable, _split(plan, table, ranks, console), auxiliary)
 
 
 def make_preprocessing(
@@ -88,6 +97,22 @@ def class_counts(table: Table, rows: np.ndarray, task: Task, num_outputs: int) -
         return None
     targets = table.labels[rows]
     return np.bincount(targets, minlength=num_outputs) if targets.ndim == 1 else targets.sum(axis=0)
+
+
+def first_logits(counts: np.ndarray | None, rows: int, task: Task) -> np.ndarray | None:
+    """Logits that predict the class frequencies of the training rows, [C]; None for regression.
+
+    Each frequency counts one sample more than there is, so that an empty class stays possible.
+
+    >>> np.exp(first_logits(np.array([3, 0]), 3, Task.MULTICLASS)).round(2)
+    array([0.8, 0.2])
+    """
+    if counts is None:
+        return None
+    if task == Task.MULTICLASS:
+        return np.log((counts + 1) / (rows + len(counts)))
+    prior = (counts + 1) / (rows + 2)
+    return np.log(prior / (1 - prior))
 
 
 def picture_of(tables: list[Table], preprocessing: Preprocessing) -> Callable[[str], np.ndarray | None]:

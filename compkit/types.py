@@ -69,6 +69,58 @@ class Batch(NamedTuple):
     rows: Tensor  # int64 [B], positions in the table
 
 
+class Targets(NamedTuple):
+    """What a batch is taught: its labels, and those of the images mixed into it.
+
+    Image i holds `share[i]` of the image with label `labels[i]` and the rest of one with `other[i]`; both are
+    None when nothing was mixed.
+    """
+
+    labels: Tensor  # int64 [B], or float32 [B, C]
+    other: Tensor | None = None  # as labels
+    share: Tensor | None = None  # float32 [B] in [0, 1]
+    auxiliary: "dict[str, Targets] | None" = None  # of auxiliary columns, by name
+
+    def parts(self) -> list[tuple[Tensor, Tensor | None]]:
+        """The labels with their share of each image [B]; a share of None is all of it.
+
+        >>> import torch
+        >>> Targets(torch.tensor([3, 5]), torch.tensor([5, 3]), share=torch.tensor([0.75, 1.0])).parts()
+        [(tensor([3, 5]), tensor([0.7500, 1.0000])), (tensor([5, 3]), tensor([0.2500, 0.0000]))]
+        """
+        if self.share is None or self.other is None:
+            return [(self.labels, None)]
+        return [(self.labels, self.share), (self.other, 1 - self.share)]
+
+    def take(self, rows: Tensor) -> "Targets":
+        """The targets of some of the batch's images."""
+        further = {name: one.take(rows) for name, one in (self.auxiliary or {}).items()}
+        return Targets(
+            self.labels[rows],
+            other=None if self.other is None else self.other[rows],
+            share=None if self.share is None else self.share[rows],
+            auxiliary=further or None,
+        )
+
+
+class Outputs(NamedTuple):
+    """What a network says about a batch in training; predictions are made of `logits` alone."""
+
+    logits: Tensor  # [B, C]; regression: in the targets' unit
+    features: Tensor | None = None  # [B, D], pooled, before the neck: what metric losses compare
+    margin: tuple[Tensor, ...] = ()  # logits [B, C] with a margin on the true class, one for each of Targets.parts()
+    views: tuple[Tensor, ...] = ()  # several logits [B, C] of the same images, whose losses are averaged
+    auxiliary: dict[str, Tensor] | None = None  # logits of auxiliary columns, each [B, C']
+
+
+class Moment(NamedTuple):
+    """How far training has come: what is switched on, warmed up or annealed is a function of it."""
+
+    step: int  # optimizer steps taken
+    epoch: float  # epochs done, with their fraction
+    epochs: int  # length of the run
+
+
 class Predictions(NamedTuple):
     """What a model says about images, keyed by id."""
 

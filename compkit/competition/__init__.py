@@ -1,5 +1,6 @@
 """What is Kaggle's: reading a competition, its folds, writing a submission."""
 
+from compkit.competition.auxiliary import AuxiliaryColumn, AuxiliaryLabels, read_auxiliary
 from compkit.competition.competition import Competition
 from compkit.competition.fold_schemes import SCHEMES, make_folds, resolve_scheme
 from compkit.competition.folders import read_folder
@@ -9,10 +10,13 @@ from compkit.competition.submission_format import check_submission_shape, resolv
 
 __all__ = [
     "SCHEMES",
+    "AuxiliaryColumn",
+    "AuxiliaryLabels",
     "Competition",
     "Folds",
     "check_submission_shape",
     "make_folds",
+    "read_auxiliary",
     "read_folder",
     "resolve_format",
     "resolve_scheme",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from compkit.data.order import Draw
+from compkit.data.order import Draw, Size
 from compkit.data.preprocessing import Preprocessing
 from compkit.randomness import rng_scope
 from compkit.types import Batch, Sample, Table
@@ -31,7 +31,7 @@ class ImageDataset(Dataset):
         self.augment = A.Compose(list(augment)) if augment else None
 
     def __getitem__(self, draw: Draw) -> Batch:
-        samples = [self.sample(int(row)) for row in draw.rows]
+        samples = [self.sample(int(row), draw.size) for row in draw.rows]
         if self.augment is not None and draw.seed is not None:
             # albumentations has generators of its own, which NumPy's global seed does not reach;
             # one seed a micro-batch keeps the run the same for any number of workers
@@ -40,9 +40,9 @@ class ImageDataset(Dataset):
                 samples = [one._replace(image=self.augment(image=one.image)["image"]) for one in samples]
         return stack(samples)
 
-    def sample(self, row: int) -> Sample:
-        """One row, decoded and resized."""
-        image = self.preprocessing.load(tuple(os.fsdecode(name) for name in self.table.files[row]))
+    def sample(self, row: int, size: Size | None = None) -> Sample:
+        """One row, decoded and resized, to image_size when no other size is given."""
+        image = self.preprocessing.load(tuple(os.fsdecode(name) for name in self.table.files[row]), size)
         targets = self.table.targets
         target = np.asarray(-1, np.int64) if targets is None else targets[row]
         return Sample(image, target, row)

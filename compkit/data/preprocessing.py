@@ -20,7 +20,9 @@ class Preprocessing:
         channels: channels of the image, RGB order when 3.
         deep: float32 in [0, 1] instead of uint8, for 16-bit and floating-point files.
         max_value: divisor that maps floating-point pixels to [0, 1]; None when they are already.
-        mean, std: per channel, of pixels in [0, 1].
+        mean, std: per channel, of pixels in [0, 1] as `squeeze` leaves them.
+        tanh_scale: pixels become tanh(pixel / tanh_scale); None leaves them.
+        low, high: per channel, pixels of [0, 1] that become 0 and 1, what lies outside being cut; None leaves them.
     """
 
     height: int
@@ -30,6 +32,9 @@ class Preprocessing:
     max_value: float | None
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    tanh_scale: float | None = None
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -43,21 +48,25 @@ class Preprocessing:
                 f"{self.channels} channels. Set model.in_chans to competition.channels."
             )
 
-    def load(self, files: tuple[str, ...]) -> np.ndarray:
-        """Decode and resize: uint8 or float32 [height, width, channels]."""
-        return self.resize(decode_image(files, self.channels, self.deep, self.max_value))
+    def load(self, files: tuple[str, ...], size: tuple[int, int] | None = None) -> np.ndarray:
+        """Decode and resize: uint8 or float32 [height, width, channels]; see `resize` for `size`."""
+        return self.resize(decode_image(files, self.channels, self.deep, self.max_value), size)
 
-    def resize(self, image: np.ndarray) -> np.ndarray:
-        """Resize [H, W, C]; area averaging when shrinking (bilinear would alias), bilinear otherwise."""
-        if image.shape[:2] == (self.height, self.width):
+    def resize(self, image: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Resize [H, W, C]; area averaging when shrinking (bilinear would alias), bilinear otherwise.
+
+        `size` is another height and width than image_size: that of a training step at another scale.
+        """
+        height, width = size or (self.height, self.width)
+        if image.shape[:2] == (height, width):
             return image
-        shrinks = image.shape[0] >= self.height and image.shape[1] >= self.width
+        shrinks = image.shape[0] >= height and image.shape[1] >= width
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        resized = cv2.resize(image, (self.width, self.height), interpolation=method)
-        return resized.reshape(self.height, self.width, self.channels)
+        resized = cv2.resize(image, (width, height), interpolation=method)
+        return resized.reshape(height, width, self.channels)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """(pixel - mean) / std on the batch's device.
+        """(squeezed pixel - mean) / std on the batch's device.
 
         images uint8 or float32 in [0, 1], [B, H, W, C] -> float32 [B, C, H, W], channels last in memory.
 
@@ -65,11 +74,36 @@ class Preprocessing:
         >>> box.normalise(torch.tensor([[[[255]]], [[[0]]]], dtype=torch.uint8)).flatten().round()
         tensor([ 1., -1.])
         """
+        if self.squeezes:
+            images = self.squeeze(images)
         full = 255.0 if images.dtype == torch.uint8 else 1.0
         mean = torch.tensor(self.mean, device=images.device)
         std = torch.tensor(self.std, device=images.device)
         # one multiply-add over rows of channels is 4 x faster than permute, subtract, divide
         return torch.addcmul(-mean / std, images.to(torch.float32), 1 / (full * std)).permute(0, 3, 1, 2)
+
+    @property
+    def squeezes(self) -> bool:
+        """Whether pixels are changed before mean and std."""
+        return self.tanh_scale is not None or self.low is not None
+
+    def squeeze(self, images: Tensor) -> Tensor:
+        """Pixels in [0, 1], through tanh or between the percentiles where those are set.
+
+        images uint8 or float32 in [0, 1], [..., C] -> float32 [..., C].
+
+        >>> box = Preprocessing(1, 1, 1, True, None, (0.5,), (0.5,), low=(0.1,), high=(0.3,))
+        >>> box.squeeze(torch.tensor([[0.0], [0.2], [0.9]])).flatten()
+        tensor([0.0000, 0.5000, 1.0000])
+        """
+        pixels = images / 255.0 if images.dtype == torch.uint8 else images
+        if self.tanh_scale is not None:
+            pixels = torch.tanh(pixels / self.tanh_scale)
+        if self.low is not None and self.high is not None:
+            low = torch.tensor(self.low, device=images.device)
+            high = torch.tensor(self.high, device=images.device)
+            pixels = ((pixels - low) / (high - low)).clamp(0, 1)
+        return pixels
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as stored in the weights' metadata."""
@@ -78,4 +112,7 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
         """The inverse of `to_dict`, also after a round trip through JSON."""
-        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**fields)

@@ -91,17 +91,22 @@ def sync_batch_norm(model: nn.Module, wanted: bool | str, ranks: Ranks) -> nn.Mo
     return timm.layers.convert_sync_batchnorm(model) if wanted and on_gpus else model
 
 
-def training_module(model: nn.Module, compile_model: bool, ranks: Ranks) -> nn.Module:
+def training_module(
+    model: nn.Module, compile_model: bool, ranks: Ranks, finds_unused: bool = False
+) -> nn.Module:
     """The module to call in training: compiled if wanted, in DDP if there are other ranks.
 
     The model itself stays as it is, so that what is saved, averaged and evaluated has plain names.
+    `finds_unused`: some trainable parameters do not enter the loss, such as a head that no term reads.
     """
     module: nn.Module = torch.compile(model) if compile_model else model  # type: ignore[assignment]
     if ranks.world == 1:
         return module
     device_ids = [ranks.device.index] if ranks.device.type == "cuda" else None
     # buffers are averaged before they are used (average_buffers), which is cheaper than at every step
-    return nn.parallel.DistributedDataParallel(module, device_ids=device_ids, broadcast_buffers=False)
+    return nn.parallel.DistributedDataParallel(
+        module, device_ids=device_ids, broadcast_buffers=False, find_unused_parameters=finds_unused
+    )
 
 
 def average_buffers(model: nn.Module, ranks: Ranks) -> None:

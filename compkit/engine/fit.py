@@ -1,9 +1,9 @@
 """The training loop."""
 
+import functools
+import math
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,56 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from compkit.data import Loader, Preprocessing, evaluation_draws, training_windows
+from compkit.data import Draw, evaluation_draws, training_windows
 from compkit.engine.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from compkit.engine.console import Console
-from compkit.engine.distributed import Ranks, average_buffers, gather_rows, training_module
+from compkit.engine.distributed import Ranks, average_buffers, gather_rows
 from compkit.engine.finite import FiniteWatch
-from compkit.engine.hardware import choose_precision
+from compkit.engine.learner import FoldData, Learner
 from compkit.engine.loggers import Logger
 from compkit.engine.progress import Progress
+from compkit.engine.step import StepFigures, Stepper, network_input
+from compkit.engine.terms import TermScales
 from compkit.engine.trainer import TrainerSettings
 from compkit.inference import activate, predict_logits
-from compkit.losses import Loss
-from compkit.metrics import Metric
-from compkit.optim import EMA, NoAveraging, Schedule, set_lr
-from compkit.randomness import restore_rng, rng_state
-from compkit.types import Batch, Table, Task
-
-
-@dataclass(frozen=True)
-class FoldData:
-    """What a fold learns from and is judged by."""
-
-    table: Table
-    train_rows: np.ndarray  # int64 positions in the table
-    valid_rows: np.ndarray
-    loader: Loader
-    preprocessing: Preprocessing
-    batch_size: int
-    task: Task
-
-
-@dataclass(frozen=True)
-class Learner:
-    """What learns: built for one fold, changed by `fit`."""
-
-    model: nn.Module
-    loss: Loss
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
-    averaging: NoAveraging | EMA
-    metrics: dict[str, Metric]
-    metric_name: str  # the metric that chooses the best epoch and drives plateau
-
-    @property
-    def greater_is_better(self) -> bool:
-        return self.metrics[self.metric_name].greater_is_better
-
-    def candidates(self) -> dict[str, nn.Module]:
-        """The weights that are evaluated and saved apart: name of the file -> module."""
-        averaged = self.averaging.model
-        return {"best": self.model} | ({} if averaged is None else {"ema": averaged})
+from compkit.optim import batch_norm_reestimation
+from compkit.randomness import restore_rng, rng_scope, rng_state
 
 
 def fit(
@@ -84,17 +48,14 @@ def fit(
     Raises:
         ValueError: the loss or the gradient is not finite, or there are too few rows for one step.
     """
-    model, loss_fn, optimizer = learner.model, learner.loss, learner.optimizer
-    device, dtype = ranks.device, choose_precision(settings.precision, ranks.device)
-    scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
-    module = training_module(model, settings.compile, ranks)
-    run, sums = _resume(folder, learner, scaler, ranks)
-    watch = FiniteWatch(data.table.ids, scaler.is_enabled())
+    model, names = learner.model, learner.loss.term_names
+    stepper = Stepper(learner, data, settings, ranks)
+    run, sums = _resume(folder, stepper, len(names))
+    watch = FiniteWatch(data.table.ids, stepper.scaler.is_enabled())
+    scales = TermScales(names, console)
 
     while not run.is_finished(epochs, settings.early_stopping_epochs):
-        windows = training_windows(
-            data.train_rows, data.batch_size, settings.accumulate, ranks.world, seed, run.epoch
-        )
+        windows = epoch_windows(data, settings.accumulate, ranks.world, seed, run.epoch, epochs)
         if not windows:
             raise ValueError(
                 f"{title}: {len(data.train_rows)} training rows are too few for a step on {ranks.world} rank(s). "
@@ -103,66 +64,59 @@ def fit(
         mine = [window[ranks.rank] for window in windows[run.window :]]
         draws = [draw for window in mine for draw in window]
         batches = data.loader.batches(draws)
-        module.train()
+        if learner.finetune.apply(model, run.epoch):
+            stepper.wrap()
+        stepper.module.train()
+        learner.loss.train()
         start = time.perf_counter() - run.seconds
         total = sum(len(draw.rows) for draw in draws)
         with console.epoch(total, f"{title} epoch {run.epoch + 1}/{epochs}") as bar:
             for window in mine:
-                micro = [to_device(next(batches), device) for _ in window]
-                weights = [loss_fn.sample_weight(batch.targets).sum() for batch in micro]
-                local_weight = torch.stack(weights).sum()
-                window_weight = ranks.sum(local_weight.clone())
-                set_lr(optimizer, learner.schedule.factor(run.step / len(windows), epochs))
-
-                window_loss = torch.zeros((), device=device)
-                for number, (batch, weight) in enumerate(zip(micro, weights, strict=True), start=1):
-                    with gradient_sync(module, on=number == len(micro)):
-                        images = network_input(batch.images, data.preprocessing, settings)
-                        with torch.autocast(device.type, dtype, enabled=dtype is not None):
-                            logits = module(images)
-                        # each micro-batch by its share of the window's weight: the big batch's gradient exactly;
-                        # DDP then averages over the ranks where their sum is wanted, hence `world`
-                        loss = loss_fn(logits, batch.targets) * (weight / window_weight)
-                        scaler.scale(loss * ranks.world).backward()
-                    window_loss += loss.detach()
-
-                scaler.unscale_(optimizer)
-                grad_norm = clip_gradients(model, settings)
-                scale = scaler.get_scale()
-                scaler.step(optimizer)
-                scaler.update()
-                optimizer.zero_grad()
-                if scaler.get_scale() >= scale:  # a skipped fp16 step moves neither the schedule nor the EMA
+                moment = run.moment(len(windows), epochs)
+                micro = [stepper.micro_batch(next(batches), draw, moment) for draw in window]
+                figures = stepper.step(micro, moment)
+                if figures.is_taken:
                     run.step += 1
                     learner.averaging.update(model)
+                else:  # a skipped fp16 step moves neither the schedule nor the average
+                    run.lost_epochs += 1 / len(windows)
 
                 run.window += 1
                 run.seconds = time.perf_counter() - start
-                count = sum(len(batch.rows) for batch in micro)
-                sums += _figures(window_loss * window_weight, local_weight, grad_norm, count)
+                count = sum(len(one.rows) for one in micro)
+                sums += _add_up(figures, count)
+                scales.add(figures.terms)
                 bar.advance(count, loss=watch.check())
-                watch.remember(window_loss, grad_norm, [b.rows for b in micro], run.epoch + 1, run.window)
+                watch.remember(
+                    figures.terms.sum(), figures.grad_norm, [one.rows for one in micro], run.epoch + 1, run.window
+                )
                 if settings.checkpoint_every_steps and run.window % settings.checkpoint_every_steps == 0:
                     watch.check()
-                    _save(folder, learner, scaler, run, sums, ranks)
+                    _save(folder, stepper, run, sums)
             watch.check()
 
         run.epoch += 1
-        row = _training_row(run, ranks.sum(sums).tolist(), optimizer, ranks.world)
+        row = _training_row(run, ranks.sum(sums).tolist(), names, learner, ranks.world)
+        learner.averaging.end_epoch(model, run.epoch, epochs)
         for kind, candidate in learner.candidates().items():
             average_buffers(candidate, ranks)
-            scores = evaluate(candidate, loss_fn, learner.metrics, data, ranks, dtype)
+            scores = evaluate(candidate, learner, data, ranks, stepper.dtype)
             row |= {("" if kind == "best" else f"{kind}_") + f"val_{name}": scores[name] for name in scores}
             score = scores[learner.metric_name]
             if run.is_best(kind, score, learner.greater_is_better) and ranks.is_main:
                 save_weights(folder / f"{kind}.safetensors", candidate, metadata | {"epoch": run.epoch})
             if kind == "best":
                 learner.schedule.observe(score, learner.greater_is_better)
+        if run.is_finished(epochs, settings.early_stopping_epochs) and learner.averaging.needs_batch_norm:
+            row |= _reestimate(folder, stepper, windows, run, metadata)
         run.history.append(row)
+        cycle = learner.schedule.cycle_ended(run.epoch, epochs)
+        if cycle is not None and ranks.is_main:
+            save_weights(folder / f"snapshot_{cycle}.safetensors", model, metadata | {"epoch": run.epoch})
         run.window, run.seconds, sums = 0, 0.0, torch.zeros_like(sums)
         if ranks.is_main:
             run.write_history(folder / "history.csv")
-        _save(folder, learner, scaler, run, sums, ranks)
+        _save(folder, stepper, run, sums)
         console.epoch_line(row, best=run.stale_epochs() == 0)
         for logger in loggers:
             logger.log_epoch(row)
@@ -173,112 +127,121 @@ def fit(
 
 
 def evaluate(
-    model: nn.Module,
-    loss_fn: Loss,
-    metrics: dict[str, Metric],
-    data: FoldData,
-    ranks: Ranks,
-    dtype: torch.dtype | None,
+    model: nn.Module, learner: Learner, data: FoldData, ranks: Ranks, dtype: torch.dtype | None
 ) -> dict[str, float]:
-    """Loss and metrics on the whole validation set, the same on every rank."""
+    """Loss and metrics on the whole validation set, the same on every rank.
+
+    The loss is that of the target alone: without what is read from features, and without picking samples.
+    It is NaN when nothing is left.
+    """
     draws = evaluation_draws(data.valid_rows, data.batch_size, ranks.rank, ranks.world)
     local = predict_logits(model, data.loader, draws, data.preprocessing, ranks.device, dtype)
     rows, logits = gather_rows(*local, ranks)
     assert len(rows) == len(data.valid_rows), "a validation row was not predicted"
     targets = data.table.labels[rows]
     values = activate(logits, data.task)
-    loss = loss_fn(logits.to(ranks.device), torch.from_numpy(targets).to(ranks.device))
-    return {"loss": loss.item()} | {name: metric(targets, values) for name, metric in metrics.items()}
+    loss = math.nan
+    if "logits" in learner.loss.reads:
+        learner.loss.eval()
+        loss = learner.loss(logits.to(ranks.device), torch.from_numpy(targets).to(ranks.device)).item()
+    return {"loss": loss} | {name: metric(targets, values) for name, metric in learner.metrics.items()}
 
 
-def clip_gradients(model: nn.Module, settings: TrainerSettings) -> Tensor:
-    """Clip the gradients as the settings say; their norm before clipping, a tensor []."""
-    parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = nn.utils.get_total_norm(gradients, float(settings.clip_p))
-    if settings.clip_at is not None and settings.clip == "norm":
-        nn.utils.clip_grads_with_norm_(parameters, float(settings.clip_at), norm)
-    elif settings.clip_at is not None:
-        nn.utils.clip_grad_value_(parameters, float(settings.clip_at))
-    return norm
+def _reestimate(
+    folder: Path, stepper: Stepper, windows: list[list[list[Draw]]], run: Progress, metadata: dict[str, Any]
+) -> dict[str, float]:
+    """Batch norm statistics of averaged weights, measured anew on the last epoch's pictures.
+
+    The averages of the statistics do not belong to the average of the weights. The measured ones are kept only
+    if they score at least as well.
+    """
+    learner, data, ranks = stepper.learner, stepper.data, stepper.ranks
+    model, name = learner.averaging.model, learner.averaging.name
+    if model is None:
+        return {}
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    draws = [draw for window in windows for draw in window[ranks.rank]]
+    with torch.no_grad(), batch_norm_reestimation(model):
+        for batch in data.loader.batches(draws):
+            images = batch.images.to(ranks.device, non_blocking=True)
+            with torch.autocast(ranks.device.type, stepper.dtype, enabled=stepper.dtype is not None):
+                model(network_input(images, data.preprocessing, stepper.settings))
+    average_buffers(model, ranks)
+    scores = evaluate(model, learner, data, ranks, stepper.dtype)
+    score, best = scores[learner.metric_name], run.best.get(name, {}).get("score", math.nan)
+    is_worse = score < best if learner.greater_is_better else score > best
+    if is_worse or math.isnan(score):
+        model.load_state_dict(before)
+    else:
+        run.best[name] = {"epoch": run.epoch, "score": score}
+        if ranks.is_main:
+            save_weights(folder / f"{name}.safetensors", model, metadata | {"epoch": run.epoch})
+    return {f"{name}_reestimated_val_{key}": value for key, value in scores.items()}
 
 
-def gradient_sync(module: nn.Module, on: bool) -> AbstractContextManager:
-    """Ranks exchange gradients with the last micro-batch of a window only."""
-    if on or not isinstance(module, nn.parallel.DistributedDataParallel):
-        return nullcontext()
-    return module.no_sync()
+def epoch_windows(
+    data: FoldData, accumulate: int, world: int, seed: int, epoch: int, epochs: int
+) -> list[list[list[Draw]]]:
+    """The epoch's rows in the sampler's order, as windows of one picture size each."""
+    order = data.sampler.order(
+        data.table.labels[data.train_rows], data.batch_size, np.random.default_rng([seed, epoch, 0])
+    )
+    return training_windows(
+        data.train_rows[order],
+        data.batch_size,
+        accumulate,
+        world,
+        seed,
+        epoch,
+        data.scale.sizes(epoch, epochs, np.random.default_rng([seed, epoch, 1])),
+        functools.partial(data.scale.batch_size_at, batch_size=data.batch_size),
+        data.sampler.whole_batches,
+    )
 
 
-def to_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch on the device; its images still take one byte a value."""
-    images = batch.images.to(device, non_blocking=True)
-    return batch._replace(images=images, targets=batch.targets.to(device, non_blocking=True))
-
-
-def network_input(images: Tensor, preprocessing: Preprocessing, settings: TrainerSettings) -> Tensor:
-    """Images [B, H, W, C] on the device, normalised to [B, C, H, W] in the memory layout of the settings."""
-    images = preprocessing.normalise(images)
-    return images if use_channels_last(settings, preprocessing, images.device) else images.contiguous()
-
-
-def use_channels_last(settings: TrainerSettings, preprocessing: Preprocessing, device: torch.device) -> bool:
-    """Whether `trainer.channels_last` comes out true; on CPUs it pays from 64 px on."""
-    if settings.channels_last == "auto":
-        return device.type == "cuda" or min(preprocessing.height, preprocessing.width) >= 64
-    return bool(settings.channels_last)
-
-
-def _figures(loss_sum: Tensor, weight: Tensor, grad_norm: Tensor, images: int) -> Tensor:
-    """What an epoch adds up, [4]; an infinite norm of a skipped fp16 step counts as nothing."""
-    count = torch.tensor(float(images), device=weight.device)
-    return torch.stack([loss_sum, weight, grad_norm, count]).double().nan_to_num(posinf=0.0)
+def _add_up(figures: StepFigures, images: int) -> Tensor:
+    """What an epoch adds up, [2 T + 2]; an infinite norm of a skipped fp16 step counts as nothing."""
+    device = figures.terms.device
+    norm_and_count = torch.stack([figures.grad_norm, torch.tensor(float(images), device=device)])
+    parts = torch.cat([figures.terms * figures.window_weights, figures.weights, norm_and_count])
+    return parts.double().nan_to_num(posinf=0.0)
 
 
 def _training_row(
-    run: Progress, sums: list[float], optimizer: torch.optim.Optimizer, world: int
+    run: Progress, sums: list[float], names: Sequence[str], learner: Learner, world: int
 ) -> dict[str, float]:
-    loss_sum, weight, norm_sum, images = sums
-    return {
+    """The epoch's line of the history, but for the scores; the terms of a summed loss follow their sum."""
+    count = len(names)
+    losses, weights, (norm_sum, images) = sums[:count], sums[count : 2 * count], sums[2 * count :]
+    terms = [loss / weight if weight else 0.0 for loss, weight in zip(losses, weights, strict=True)]
+    row = {
         "epoch": run.epoch,
         "step": run.step,
-        "lr": max(group["lr"] for group in optimizer.param_groups),
-        "train_loss": loss_sum / weight,
+        "lr": max(group["lr"] for group in learner.optimizer.param_groups),
+        "train_loss": sum(terms),
         "grad_norm": norm_sum / (run.window * world),
         "images_per_second": images / run.seconds,
         "seconds": run.seconds,
     }
+    if count > 1:
+        row |= {f"train_{name}": term for name, term in zip(names, terms, strict=True)}
+    return row
 
 
-def _save(
-    folder: Path,
-    learner: Learner,
-    scaler: torch.amp.GradScaler,
-    run: Progress,
-    sums: Tensor,
-    ranks: Ranks,
-) -> None:
+def _save(folder: Path, stepper: Stepper, run: Progress, sums: Tensor) -> None:
     """Everything that the rest of the fold depends on, on every rank."""
+    ranks, learner = stepper.ranks, stepper.learner
     average_buffers(learner.model, ranks)  # one copy of the model is kept, so the ranks must agree on it
     of_ranks = ranks.gather({"rng": rng_state(), "sums": sums.cpu()})
     if ranks.is_main:
-        state = {
-            "model": learner.model.state_dict(),
-            "optimizer": learner.optimizer.state_dict(),
-            "schedule": learner.schedule.state_dict(),
-            "averaging": learner.averaging.state_dict(),
-            "scaler": scaler.state_dict(),
-            "progress": run.to_dict(),
-            "ranks": of_ranks,
-        }
-        save_checkpoint(folder, state)
+        state = {"stepper": stepper.state_dict(), "progress": run.to_dict(), "ranks": of_ranks}
+        save_checkpoint(folder, learner.state_dict() | state)
 
 
-def _resume(
-    folder: Path, learner: Learner, scaler: torch.amp.GradScaler, ranks: Ranks
-) -> tuple[Progress, Tensor]:
+def _resume(folder: Path, stepper: Stepper, terms: int) -> tuple[Progress, Tensor]:
     """Put everything back as the checkpoint in the folder has it; without one, start."""
-    sums = torch.zeros(4, dtype=torch.float64, device=ranks.device)
+    ranks = stepper.ranks
+    sums = torch.zeros(2 * terms + 2, dtype=torch.float64, device=ranks.device)
     state = load_checkpoint(folder, ranks.device)
     if state is None:
         return Progress(), sums
@@ -287,11 +250,8 @@ def _resume(
             f"{folder}: its checkpoint is of {len(state['ranks'])} rank(s), this run has {ranks.world}. "
             f"Resume with torchrun --nproc-per-node {len(state['ranks'])}, or start a new run with name=…"
         )
-    learner.model.load_state_dict(state["model"])
-    learner.optimizer.load_state_dict(state["optimizer"])
-    learner.schedule.load_state_dict(state["schedule"])
-    learner.averaging.load_state_dict(state["averaging"])
-    scaler.load_state_dict(state["scaler"])
+    stepper.learner.load_state_dict(state)
+    stepper.load_state_dict(state["stepper"])
     mine = state["ranks"][ranks.rank]
     restore_rng(mine["rng"])
     return Progress(**state["progress"]), mine["sums"].to(ranks.device)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from compkit.files import atomic_path
+from compkit.types import Moment
 
 
 @dataclass
@@ -17,7 +18,8 @@ class Progress:
     Attributes:
         epoch: finished epochs.
         window: steps of the running epoch that were taken, skipped ones included.
-        step: optimizer steps that changed the weights; the schedule's clock.
+        step: optimizer steps that changed the weights.
+        lost_epochs: how far the schedule's clock lies behind, for steps that fp16 skipped.
         seconds: training time of the running epoch so far, evaluation excluded.
         best: kind of weights (best, ema) -> its best epoch's {"epoch", "score"}.
         history: a row for each finished epoch.
@@ -26,9 +28,18 @@ class Progress:
     epoch: int = 0
     window: int = 0
     step: int = 0
+    lost_epochs: float = 0.0
     seconds: float = 0.0
     best: dict[str, dict[str, float]] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
+
+    def moment(self, windows: int, epochs: int) -> Moment:
+        """Now, in an epoch of so many windows.
+
+        >>> Progress(epoch=2, window=5, step=25).moment(windows=10, epochs=4)
+        Moment(step=25, epoch=2.5, epochs=4)
+        """
+        return Moment(self.step, self.epoch + self.window / windows - self.lost_epochs, epochs)
 
     def is_best(self, kind: str, score: float, greater_is_better: bool) -> bool:
         """Note the score of the epoch just finished; true when this kind of weights never had a better one."""

@@ -17,6 +17,7 @@ class TrainerSettings:
     clip: str = "norm"
     clip_at: float | None = None
     clip_p: float = 2.0
+    l1: float = 0.0
     early_stopping_epochs: int | None = None
     checkpoint_every_steps: int | None = None
     threads: int | str = "auto"
@@ -39,8 +40,12 @@ class TrainerSettings:
                 raise ValueError(
                     f"trainer.{key}={value}: expected a whole number. Set trainer.{key}={int(value) + 1}."
                 )
-        if self.clip not in ("norm", "value"):
-            raise ValueError(f"trainer.clip={self.clip}: expected norm or value. Set trainer.clip=norm.")
+        if self.clip not in ("norm", "value", "adaptive"):
+            raise ValueError(
+                f"trainer.clip={self.clip}: expected norm, value or adaptive. Set trainer.clip=norm."
+            )
+        if not float(self.l1) >= 0:
+            raise ValueError(f"trainer.l1={self.l1}: expected at least 0. Set trainer.l1=1e-5, for example.")
         if self.precision not in ("auto", "fp32", "bf16", "fp16"):
             raise ValueError(
                 f"trainer.precision={self.precision}: expected auto, fp32, bf16 or fp16. Set trainer.precision=auto."

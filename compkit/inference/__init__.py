@@ -1,6 +1,6 @@
 """Predictions from trained weights."""
 
 from compkit.inference.predict import activate, predict_logits
-from compkit.inference.settings import InferenceSettings
+from compkit.inference.settings import AVERAGES, InferenceSettings
 
-__all__ = ["InferenceSettings", "activate", "predict_logits"]
+__all__ = ["AVERAGES", "InferenceSettings", "activate", "predict_logits"]

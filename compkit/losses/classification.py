@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from compkit.losses.class_weights import given_weights, resolve_class_weight
 from compkit.losses.loss import Loss
+from compkit.losses.ranges import check_smoothing
 from compkit.losses.reduce import at_least_float32, column_mean
 from compkit.types import Task
 
@@ -73,31 +74,48 @@ def binary_cross_entropy(
     return column_mean(values, class_weight)
 
 
-def check_smoothing(smoothing: float) -> float:
-    """The label smoothing as a float.
+class ClassLoss(Loss):
+    """A loss of exactly one class a sample, with a weight for each class.
+
+    A batch of class indices is divided by the sum of its samples' weights, one of soft targets by
+    its size, as torch does.
+
+    Args:
+        class_weight: None, a weight for each class, inverse_frequency or effective_number.
+        beta: of effective_number, see class_weights.
+        reduce: from the samples' losses and weights to one number; see Loss.
+        class_counts: training samples of each class, [C].
 
     Raises:
-        ValueError: outside [0, 1).
-
-    >>> check_smoothing(0)
-    0.0
+        ValueError: see resolve_class_weight.
     """
-    if not 0 <= float(smoothing) < 1:
-        raise ValueError(f"loss.smoothing: {smoothing} given, expected a number in [0, 1), usually 0.1.")
-    return float(smoothing)
+
+    tasks = (Task.MULTICLASS,)
+    class_weight: Tensor | None
+
+    def __init__(
+        self,
+        class_weight: str | Sequence[float] | None = None,
+        beta: float = 0.999,
+        reduce: nn.Module | None = None,
+        class_counts: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(reduce, class_counts)
+        weight = resolve_class_weight(class_weight, class_counts, beta)
+        self.register_buffer("class_weight", weight, persistent=False)
+
+    def sample_weight(self, labels: Tensor) -> Tensor:
+        if self.class_weight is None or labels.is_floating_point():
+            return super().sample_weight(labels)
+        return self.class_weight[labels]
 
 
-class CrossEntropy(Loss):
+class CrossEntropy(ClassLoss):
     """Softmax cross-entropy, equal to torch's own; see cross_entropy.
-
-    With class weights a batch of class indices is divided by the sum of its samples' weights, one of
-    soft targets (mixed images) by its size, as torch does.
 
     Args:
         smoothing: label smoothing, in [0, 1).
-        class_weight: None, a weight for each class, inverse_frequency or effective_number.
-        beta: of effective_number, see class_weights.
-        class_counts: training samples of each class, [C].
+        class_weight, beta, reduce, class_counts: see ClassLoss.
 
     Raises:
         ValueError: an argument out of range; see resolve_class_weight too.
@@ -108,28 +126,19 @@ class CrossEntropy(Loss):
     (tensor(0.6931), tensor([1., 3.]))
     """
 
-    tasks = (Task.MULTICLASS,)
-    class_weight: Tensor | None
-
     def __init__(
         self,
         smoothing: float = 0.0,
         class_weight: str | Sequence[float] | None = None,
         beta: float = 0.999,
+        reduce: nn.Module | None = None,
         class_counts: np.ndarray | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(class_weight, beta, reduce, class_counts)
         self.smoothing = check_smoothing(smoothing)
-        weight = resolve_class_weight(class_weight, class_counts, beta)
-        self.register_buffer("class_weight", weight, persistent=False)
 
-    def per_sample(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return cross_entropy(logits, targets, self.class_weight, self.smoothing)
-
-    def sample_weight(self, targets: Tensor) -> Tensor:
-        if self.class_weight is None or targets.is_floating_point():
-            return super().sample_weight(targets)
-        return self.class_weight[targets]
+    def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return cross_entropy(inputs, labels, self.class_weight, self.smoothing)
 
 
 class BCE(Loss):
@@ -141,6 +150,7 @@ class BCE(Loss):
             effective_number.
         pos_weight: factor on present labels: None, one number, or a list of one a label.
         beta: of effective_number, see class_weights.
+        reduce: from the samples' losses to one number; see Loss.
         class_counts: training samples with each label, [C].
 
     Raises:
@@ -161,9 +171,10 @@ class BCE(Loss):
         class_weight: str | Sequence[float] | None = None,
         pos_weight: float | Sequence[float] | None = None,
         beta: float = 0.999,
+        reduce: nn.Module | None = None,
         class_counts: np.ndarray | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(reduce, class_counts)
         self.smoothing = check_smoothing(smoothing)
         weight = resolve_class_weight(class_weight, class_counts, beta)
         self.register_buffer("class_weight", weight, persistent=False)
@@ -175,5 +186,5 @@ class BCE(Loss):
             positive = given_weights("loss.pos_weight", pos_weight, num_classes)
         self.register_buffer("pos_weight", positive, persistent=False)
 
-    def per_sample(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return binary_cross_entropy(logits, targets, self.class_weight, self.pos_weight, self.smoothing)
+    def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return binary_cross_entropy(inputs, labels, self.class_weight, self.pos_weight, self.smoothing)

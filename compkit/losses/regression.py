@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from compkit.losses.class_weights import given_weights
 from compkit.losses.loss import Loss
+from compkit.losses.ranges import above_zero
 from compkit.losses.reduce import at_least_float32, column_mean
 from compkit.types import Task
 
@@ -80,6 +81,7 @@ class RegressionLoss(Loss):
 
     Args:
         column_weight: weight of each column in the mean; None weighs all the same.
+        reduce: from the samples' losses to one number; see Loss.
         class_counts: not used; every loss is offered it.
 
     Raises:
@@ -91,9 +93,12 @@ class RegressionLoss(Loss):
     column_weight: Tensor | None
 
     def __init__(
-        self, column_weight: Sequence[float] | None = None, class_counts: np.ndarray | None = None
+        self,
+        column_weight: Sequence[float] | None = None,
+        reduce: nn.Module | None = None,
+        class_counts: np.ndarray | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(reduce, class_counts)
         weight = None
         if column_weight is not None:
             weight = given_weights("loss.column_weight", column_weight, num_classes=None)
@@ -107,8 +112,8 @@ class MSE(RegressionLoss):
     tensor(5.)
     """
 
-    def per_sample(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return mean_squared_error(logits, targets, self.column_weight)
+    def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return mean_squared_error(inputs, labels, self.column_weight)
 
 
 class MAE(RegressionLoss):
@@ -118,8 +123,8 @@ class MAE(RegressionLoss):
     tensor(1.5000)
     """
 
-    def per_sample(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return mean_absolute_error(logits, targets, self.column_weight)
+    def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return mean_absolute_error(inputs, labels, self.column_weight)
 
 
 class Huber(RegressionLoss):
@@ -133,12 +138,11 @@ class Huber(RegressionLoss):
         self,
         delta: float = 1.0,
         column_weight: Sequence[float] | None = None,
+        reduce: nn.Module | None = None,
         class_counts: np.ndarray | None = None,
     ) -> None:
-        super().__init__(column_weight, class_counts)
-        self.delta = float(delta)
-        if not self.delta > 0:
-            raise ValueError(f"loss.delta: {delta} given, expected a number above 0, in target units.")
+        super().__init__(column_weight, reduce, class_counts)
+        self.delta = above_zero("loss.delta", delta, "in target units")
 
-    def per_sample(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return huber(logits, targets, self.delta, self.column_weight)
+    def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return huber(inputs, labels, self.delta, self.column_weight)

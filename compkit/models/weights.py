@@ -16,6 +16,8 @@ from huggingface_hub import (
 from timm.models import PretrainedCfg, load_pretrained
 from torch import Tensor, nn
 
+from compkit.models.ibn import fit_state
+
 HUB_FILE = "model.safetensors"
 # what training programs wrap a state dict in, averaged weights first, and put before its keys
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state")
@@ -128,7 +130,9 @@ def _without_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def load_weights(model: nn.Module, name: str, file: Path, in_chans: int, exact: bool) -> None:
+def load_weights(
+    model: nn.Module, name: str, file: Path, in_chans: int, exact: bool, ibn: str | None = None
+) -> None:
     """Load a file into a timm model made with `num_classes=0`, in place; nothing stays random.
 
     timm's own rules convert foreign layouts, resample position embeddings to another image size and
@@ -141,12 +145,13 @@ def load_weights(model: nn.Module, name: str, file: Path, in_chans: int, exact: 
         file: safetensors or torch file.
         in_chans: channels of the images.
         exact: whether weights in the file that the model does not have are an error too.
+        ibn: which IBN network the model is, `a`, `b` or None; see `ibn.fit_state`.
 
     Raises:
-        FileNotFoundError, ValueError: see `read_weights`.
+        FileNotFoundError, ValueError: see `read_weights` and `ibn.fit_state`.
         ValueError: the file does not fit the model.
     """
-    state = read_weights(file)
+    state = fit_state(read_weights(file), model, ibn, file)
     convert = getattr(sys.modules[timm.model_entrypoint(name).__module__], "checkpoint_filter_fn", None)
     missing: list[str] = []
     unexpected: list[str] = []

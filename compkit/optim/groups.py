@@ -43,12 +43,47 @@ def undecayed(model: nn.Module) -> set[int]:
     return found
 
 
+def split_by_decay(
+    name: str, params: list[nn.Parameter], exempt: set[int], lr: float, weight_decay: float
+) -> list[dict[str, Any]]:
+    """Up to two groups of optimizer settings: `params` that weight decay pulls, and those it leaves alone.
+
+    Args:
+        name: start of the groups' names, for logs; empty is none.
+        params: what the groups hold; one without members is left out.
+        exempt: `id` of the parameters without weight decay, see `undecayed`.
+        lr: rate of both; kept as `base_lr` too, which the schedule multiplies (see `set_lr`).
+        weight_decay: of the first. Its key `decayed` is True also when weight_decay is 0, for other
+            penalties on the same weights (see `add_l1_gradient`).
+
+    >>> layer = nn.Linear(2, 3)
+    >>> groups = split_by_decay("head", list(layer.parameters()), {id(layer.bias)}, 0.1, 0.05)
+    >>> [(group["name"], group["weight_decay"], group["decayed"]) for group in groups]
+    [('head.decay', 0.05, True), ('head.no_decay', 0.0, False)]
+    """
+    groups = []
+    for decayed in (True, False):
+        members = [param for param in params if (id(param) not in exempt) == decayed]
+        if members:
+            kind = "decay" if decayed else "no_decay"
+            groups.append(
+                {
+                    "name": f"{name}.{kind}" if name else kind,
+                    "params": members,
+                    "lr": lr,
+                    "base_lr": lr,
+                    "weight_decay": weight_decay if decayed else 0.0,
+                    "decayed": decayed,
+                }
+            )
+    return groups
+
+
 def param_groups(model: nn.Module, lr: float, weight_decay: float) -> list[dict[str, Any]]:
     """Every trainable parameter exactly once: one group with weight decay, one without.
 
-    Frozen parameters (requires_grad False) are left out; shared ones appear once. A group keeps the
-    rate it was made with as `base_lr`, which the schedule multiplies (see `set_lr`), and a `name`
-    for logs.
+    Frozen parameters (requires_grad False) are left out; shared ones appear once. For the keys of a group
+    see `split_by_decay`.
 
     Raises:
         ValueError: nothing is trainable.
@@ -62,16 +97,4 @@ def param_groups(model: nn.Module, lr: float, weight_decay: float) -> list[dict[
             "param_groups: the model has no trainable parameter; expected at least one with "
             "requires_grad=True. Unfreeze the head or the backbone."
         )
-    exempt = undecayed(model)
-    members = {
-        "decay": (
-            weight_decay,
-            [param for param in trainable if id(param) not in exempt],
-        ),
-        "no_decay": (0.0, [param for param in trainable if id(param) in exempt]),
-    }
-    return [
-        {"name": name, "params": params, "lr": lr, "base_lr": lr, "weight_decay": decay}
-        for name, (decay, params) in members.items()
-        if params
-    ]
+    return split_by_decay("", trainable, undecayed(model), lr, weight_decay)

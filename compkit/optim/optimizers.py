@@ -1,57 +1,12 @@
-"""Optimizers as settings first, and as torch optimizers once there is a model.
+"""Torch's first-order optimizers: plain and with momentum, and those with a rate for every weight."""
 
-An option of `conf/optimizer` is built before the model, so a wrong value stops the run at once;
-calling it with the model makes the optimizer:
-
-    builder = AdamW(lr=3e-4, weight_decay=0.05)
-    optimizer = builder(model)
-"""
-
-import difflib
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
-from torch import nn
 from torch.optim import Optimizer
 
-from compkit.optim.groups import param_groups
+from compkit.optim.builder import OptimizerBuilder, fusable
 from compkit.optim.ranges import below_one, not_negative
-
-FUSED_DEVICES = ("cpu", "cuda")  # one kernel a step: AdamW on a CPU is about 3 times faster
-
-
-def fusable(groups: list[dict[str, Any]]) -> bool:
-    """Whether all parameters lie where torch's fused Adam and SGD kernels are mature."""
-    return all(
-        param.device.type in FUSED_DEVICES and param.is_floating_point()
-        for group in groups
-        for param in group["params"]
-    )
-
-
-class OptimizerBuilder:
-    """Learning rate, weight decay and what else an optimizer needs besides the parameters.
-
-    Args:
-        lr: base learning rate; the schedule multiplies it.
-        weight_decay: pull towards zero, on weight matrices and kernels only (see `param_groups`).
-
-    Raises:
-        ValueError: lr or weight_decay is negative or not finite.
-    """
-
-    def __init__(self, lr: float, weight_decay: float) -> None:
-        self.lr = not_negative("lr", lr, "3e-4")
-        self.weight_decay = not_negative("optimizer.weight_decay", weight_decay, "0.05")
-
-    def __call__(self, model: nn.Module) -> Optimizer:
-        """The optimizer of all trainable parameters of `model`."""
-        return self.from_groups(param_groups(model, self.lr, self.weight_decay))
-
-    def from_groups(self, groups: list[dict[str, Any]]) -> Optimizer:
-        """The optimizer of ready-made groups, each with its own `lr` and `weight_decay`."""
-        raise NotImplementedError
 
 
 class SGD(OptimizerBuilder):
@@ -64,7 +19,7 @@ class SGD(OptimizerBuilder):
 
     Source: Polyak 1964; Nesterov 1983; the form of Sutskever et al. 2013 as torch has it.
 
-    >>> optimizer = SGD(lr=0.1, momentum=0.9, nesterov=True)(nn.Linear(2, 1))
+    >>> optimizer = SGD(lr=0.1, momentum=0.9, nesterov=True)(torch.nn.Linear(2, 1))
     >>> optimizer.defaults["momentum"], optimizer.defaults["nesterov"]
     (0.9, True)
     """
@@ -104,7 +59,7 @@ class Adam(OptimizerBuilder):
 
     Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
 
-    >>> type(Adam(lr=3e-4)(nn.Linear(2, 1))).__name__
+    >>> type(Adam(lr=3e-4)(torch.nn.Linear(2, 1))).__name__
     'Adam'
     """
 
@@ -133,57 +88,108 @@ class AdamW(Adam):
 
     Source: Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2.
 
-    >>> [group["weight_decay"] for group in AdamW(lr=3e-4, weight_decay=0.05)(nn.Linear(2, 1)).param_groups]
+    >>> [group["weight_decay"] for group in AdamW(lr=3e-4, weight_decay=0.05)(torch.nn.Linear(2, 1)).param_groups]
     [0.05, 0.0]
     """
 
     torch_class = torch.optim.AdamW
 
 
-class TimmOptimizer(OptimizerBuilder):
-    """Any optimizer of timm by its name: lamb, lion, adan, muon, rmsprop, ...
+class Adagrad(OptimizerBuilder):
+    """Each weight's rate shrinks with the squares of all its gradients so far; for rare features.
+
+    w = w - lr * g / (sqrt(sum of g^2) + eps)
 
     Args:
-        name: as in `timm.optim.list_optimizers()`; `lookahead_<name>` wraps it in Lookahead.
-        options: further arguments of that optimizer, e.g. {momentum: 0.95}.
+        initial_accumulator: where the sum of squares starts, >= 0; above 0 the first steps are smaller.
+        eps: added to the root, keeps the step finite.
 
     Raises:
-        ValueError: the name is unknown (with the closest ones), needs second derivatives, is not
-            installed, or does not take an option.
+        ValueError: one of them is negative.
 
-    >>> type(TimmOptimizer("lamb", lr=1e-3)(nn.Linear(2, 1))).__name__
-    'Lamb'
+    Source: Duchi, Hazan and Singer 2011, JMLR 12:2121-2159.
+
+    >>> type(Adagrad(lr=0.01)(torch.nn.Linear(2, 1))).__name__
+    'Adagrad'
+    """
+
+    def __init__(
+        self, lr: float, weight_decay: float = 0.0, initial_accumulator: float = 0.0, eps: float = 1e-10
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        self.initial_accumulator = not_negative("optimizer.initial_accumulator", initial_accumulator, "0.1")
+        self.eps = not_negative("optimizer.eps", eps, "1e-10")
+
+    def from_groups(self, groups: list[dict[str, Any]]) -> Optimizer:
+        return torch.optim.Adagrad(
+            groups, lr=self.lr, initial_accumulator_value=self.initial_accumulator, eps=self.eps
+        )
+
+
+class Adadelta(OptimizerBuilder):
+    """Steps in the unit of the weights themselves: their own running size over that of the gradients.
+
+    Args:
+        rho: share of the past kept in both running means of squares, in [0, 1).
+        eps: added inside both roots; it sets the size of the first steps.
+
+    Raises:
+        ValueError: rho outside [0, 1), or eps negative.
+
+    Source: Zeiler 2012, arXiv:1212.5701, algorithm 1 (there lr = 1).
+
+    >>> type(Adadelta(lr=1.0)(torch.nn.Linear(2, 1))).__name__
+    'Adadelta'
+    """
+
+    def __init__(self, lr: float, weight_decay: float = 0.0, rho: float = 0.9, eps: float = 1e-6) -> None:
+        super().__init__(lr, weight_decay)
+        self.rho = below_one("optimizer.rho", rho, "0.9")
+        self.eps = not_negative("optimizer.eps", eps, "1e-6")
+
+    def from_groups(self, groups: list[dict[str, Any]]) -> Optimizer:
+        return torch.optim.Adadelta(groups, lr=self.lr, rho=self.rho, eps=self.eps)
+
+
+class RMSprop(OptimizerBuilder):
+    """The gradient over the root of a running mean of its square, optionally with momentum.
+
+    Args:
+        alpha: share of the past kept in the running mean, in [0, 1).
+        momentum: share of the last step that is kept, in [0, 1).
+        eps: added to the root, keeps the step finite.
+        centered: whether the running mean of the gradient is taken out of that of its square.
+
+    Raises:
+        ValueError: alpha or momentum outside [0, 1), or eps negative.
+
+    Source: Tieleman and Hinton 2012, lecture 6.5; centred: Graves 2013, arXiv:1308.0850, section 4.2.
+
+    >>> RMSprop(lr=1e-4, momentum=0.9)(torch.nn.Linear(2, 1)).defaults["momentum"]
+    0.9
     """
 
     def __init__(
         self,
-        name: str,
         lr: float,
         weight_decay: float = 0.0,
-        options: dict[str, Any] | None = None,
+        alpha: float = 0.99,
+        momentum: float = 0.0,
+        eps: float = 1e-8,
+        centered: bool = False,
     ) -> None:
         super().__init__(lr, weight_decay)
-        self.name = name.lower()
-        self.options = options or {}
-        plain = self.name.removeprefix("lookahead_")
-        names = [str(known) for known in list_optimizers()]
-        if plain not in names:
-            close = difflib.get_close_matches(plain, names, n=5) or names
-            raise ValueError(
-                f"optimizer.name: timm has no optimizer {name!r}. Close ones: {', '.join(close)}. "
-                f"Set e.g. optimizer.name={close[0]}."
-            )
-        if get_optimizer_info(plain).second_order:
-            raise ValueError(
-                f"optimizer.name: {name!r} needs second derivatives, which the training loop does not "
-                "compute. Choose a first-order one, e.g. optimizer.name=lamb."
-            )
+        self.alpha = below_one("optimizer.alpha", alpha, "0.99")
+        self.momentum = below_one("optimizer.momentum", momentum, "0.9")
+        self.eps = not_negative("optimizer.eps", eps, "1e-8")
+        self.centered = centered
 
     def from_groups(self, groups: list[dict[str, Any]]) -> Optimizer:
-        try:
-            return create_optimizer_v2(groups, opt=self.name, lr=self.lr, **self.options)
-        except (ImportError, AssertionError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"optimizer.name={self.name} with optimizer.options={self.options}: {error}. "
-                "Correct the options, install what it asks for, or choose another name."
-            ) from error
+        return torch.optim.RMSprop(
+            groups,
+            lr=self.lr,
+            alpha=self.alpha,
+            momentum=self.momentum,
+            eps=self.eps,
+            centered=self.centered,
+        )

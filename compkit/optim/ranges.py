@@ -46,3 +46,17 @@ def below_one(key: str, value: object, usual: str) -> float:
 def positive(key: str, value: object, usual: str) -> float:
     """`value` as a float > 0; `usual` names a value that works."""
     return require(key, value, lambda number: number > 0, f"a number > 0, e.g. {key}={usual}")
+
+
+def share_of_past(key: str, value: object, usual: str) -> float:
+    """`value` as a float in (0, 1): a momentum that is switched on; `usual` names one that works."""
+    return require(key, value, lambda number: 0 < number < 1, f"a number > 0 and < 1, e.g. {key}={usual}")
+
+
+def whole(key: str, value: object, least: int, usual: str) -> int:
+    """`value` as an int >= `least`, which a fraction is not; `usual` names one that works."""
+
+    def holds(number: float) -> bool:
+        return number >= least and number == int(number)
+
+    return int(require(key, value, holds, f"a whole number >= {least}, e.g. {key}={usual}"))

@@ -1,6 +1,18 @@
 """Pages about runs: their folders read back, drawn and written as one HTML file."""
 
-from compkit.report.page import write_report
+from compkit.report.page import render, write_report
+from compkit.report.plots import Line, line_chart
 from compkit.report.records import OutOfFold, RunRecord, read_run
+from compkit.report.section import Figure, Section
 
-__all__ = ["OutOfFold", "RunRecord", "read_run", "write_report"]
+__all__ = [
+    "Figure",
+    "Line",
+    "OutOfFold",
+    "RunRecord",
+    "Section",
+    "line_chart",
+    "read_run",
+    "render",
+    "write_report",
+]

@@ -35,28 +35,39 @@ class Line(NamedTuple):
     y: np.ndarray  # [N]; gaps where it is not finite
 
 
-def line_chart(title: str, lines: Sequence[Line], mark: float | None = None, log: bool = False) -> Markup:
-    """Curves over epochs.
+def line_chart(
+    title: str,
+    lines: Sequence[Line],
+    mark: float | None = None,
+    log: bool = False,
+    x_label: str = "epoch",
+    mark_label: str = "best epoch",
+    log_x: bool = False,
+) -> Markup:
+    """Curves over epochs, or over something else.
 
     Args:
         title: read out, and shown under the pointer.
         lines: up to four, told apart by colour and dash, named above the chart.
-        mark: the best epoch, pointed out with a vertical line.
+        mark: the best epoch, or another position, pointed out with a vertical line.
         log: a logarithmic axis, if all values are positive and span more than a factor of ten.
+        x_label: what the lines run over.
+        mark_label: what the mark means.
+        log_x: a logarithmic horizontal axis.
     """
     lines = [Line(line.name, *_thin(line.x, line.y)) for line in lines]
     values = np.concatenate([line.y for line in lines])
     values = values[np.isfinite(values)]
     log = log and bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
-    x = x_axis(np.concatenate([line.x for line in lines]))._replace(whole=True)
+    x = x_axis(np.concatenate([line.x for line in lines]), log_x)._replace(whole=x_label == "epoch")
     y = y_axis(values, log)
-    parts = [frame(x, y, "epoch")]
+    parts = [frame(x, y, x_label)]
     if log:
         parts.append(text(LEFT - 6, 14.5, "log", anchor="end"))
     if mark is not None:
         at = x.place(mark).item()
         parts.append(Markup('<path class="mark" d="M{:.1f} {}V{}"/>').format(at, TOP, HEIGHT - BOTTOM))
-        parts.append(text(WIDTH - RIGHT, 14.5, f"best epoch {mark:g}", anchor="end"))
+        parts.append(text(WIDTH - RIGHT, 14.5, f"{mark_label} {mark:.3g}", anchor="end"))
     legend = float(LEFT)
     for number, line in enumerate(lines):
         parts.append(_curve(x, y, line, number))

@@ -70,9 +70,9 @@ def axis(values: np.ndarray, start: float, end: float, log: bool = False, margin
     return Axis(low - spread, high + spread, start, end)
 
 
-def x_axis(values: np.ndarray) -> Axis:
+def x_axis(values: np.ndarray, log: bool = False) -> Axis:
     """The horizontal axis of a chart."""
-    return axis(values, LEFT, WIDTH - RIGHT, margin=0.02)
+    return axis(values, LEFT, WIDTH - RIGHT, log=log, margin=0.02)
 
 
 def y_axis(values: np.ndarray, log: bool = False) -> Axis:

@@ -30,7 +30,8 @@ def augmented(table):
 
 
 def epoch_draws(epoch):
-    windows = training_windows(np.arange(12), 4, 1, 1, seed=0, epoch=epoch)
+    order = np.random.default_rng([0, epoch]).permutation(12)
+    windows = training_windows(order, 4, 1, 1, seed=0, epoch=epoch)
     return [draw for window in windows for rank in window for draw in rank]
 
 
@@ -59,6 +60,14 @@ def test_evaluation_is_plain_resizing(table):
     plain = BOX.resize(cv2.imread(table.files[3, 0].decode())[..., ::-1].copy())
     np.testing.assert_array_equal(batch.images[0].numpy(), plain)
     assert batch.targets.tolist() == [0] and batch.rows.tolist() == [3]
+
+
+def test_a_draw_may_have_a_size_of_its_own(table):
+    batch = augmented(table)[Draw(np.arange(3), 7, (12, 20))]
+    assert batch.images.shape == (3, 12, 20, 3)
+    plain = ImageDataset(table, BOX)[Draw(np.array([3]), 7, (4, 4))].images[0]
+    whole = cv2.imread(table.files[3, 0].decode())[..., ::-1].reshape(4, 4, 4, 4, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(plain.numpy(), whole, atol=0.51)  # areas of 4 x 4 pixels averaged
 
 
 def test_loading_draws_nothing_from_the_run(table):

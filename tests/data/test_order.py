@@ -1,5 +1,7 @@
 """Every row once, in windows that do not depend on how many ranks share them."""
 
+from itertools import cycle, repeat
+
 import numpy as np
 import pytest
 
@@ -34,10 +36,10 @@ def test_ranks_and_accumulation_see_the_same_windows():
         ) == rows_of(single)
 
 
-def test_order_and_augmentation_seeds_change_with_epoch_and_seed_only():
+def test_augmentation_seeds_change_with_epoch_and_seed_only():
     def flat(**changes):
         arguments = {
-            "rows": np.arange(40),
+            "order": np.arange(40),
             "batch_size": 4,
             "accumulate": 1,
             "world": 1,
@@ -49,7 +51,9 @@ def test_order_and_augmentation_seeds_change_with_epoch_and_seed_only():
 
     assert flat() == flat()
     for changed in (flat(seed=1), flat(epoch=1)):
-        assert [rows for rows, _ in changed] != [rows for rows, _ in flat()]
+        assert [rows for rows, _ in changed] == [
+            rows for rows, _ in flat()
+        ]  # the sampler's, not the windows'
         assert not {seed for _, seed in changed} & {seed for _, seed in flat()}
     assert len({seed for _, seed in flat()}) == 10
 
@@ -58,6 +62,54 @@ def test_ranks_augment_differently():
     window = training_windows(np.arange(16), 4, 2, 2, seed=0, epoch=0)[0]
     seeds = [draw.seed for rank in window for draw in rank]
     assert len(set(seeds)) == 4
+
+
+def test_one_process_gets_the_order_as_it_is():
+    order = np.random.default_rng(0).permutation(21)
+    windows = training_windows(order, 4, 1, 1, seed=0, epoch=0)
+    assert [draw.rows.tolist() for [[draw]] in windows] == [
+        order[start : start + 4].tolist() for start in range(0, 20, 4)
+    ]
+
+
+SIZES = [(32, 32), None, (96, 64)]
+IMAGES = {(32, 32): 8, None: 4, (96, 64): 2}
+
+
+@pytest.mark.parametrize("rows", [8, 31, 100])
+@pytest.mark.parametrize("accumulate, world", [(1, 1), (2, 1), (1, 2), (2, 3)])
+def test_a_window_has_one_size_and_its_batch_size(rows, accumulate, world):
+    windows = training_windows(np.arange(rows), 4, accumulate, world, 0, 0, cycle(SIZES), IMAGES.__getitem__)
+    seen = [row for window in rows_of(windows) for row in window]
+    assert len(seen) == len(set(seen)) and rows - len(seen) < 2 * world
+    for number, window in enumerate(windows):
+        draws = [draw for rank in window for draw in rank]
+        size = SIZES[number % 3]
+        assert {draw.size for draw in draws} == {size}
+        assert max(len(draw.rows) for draw in draws) <= IMAGES[size]
+        if number < len(windows) - 1:
+            assert [len(draw.rows) for draw in draws] == [IMAGES[size]] * accumulate * world
+
+
+def test_sizes_that_keep_the_batch_change_nothing_else():
+    def plain(windows):
+        return [[(d.rows.tolist(), d.seed) for rank in window for d in rank] for window in windows]
+
+    fixed = training_windows(np.arange(50), 4, 2, 2, 0, 0)
+    assert plain(training_windows(np.arange(50), 4, 2, 2, 0, 0, cycle(SIZES))) == plain(fixed)
+    assert plain(training_windows(np.arange(50), 4, 2, 2, 0, 0, repeat(None), IMAGES.__getitem__)) == plain(
+        fixed
+    )
+
+
+@pytest.mark.parametrize("batches", [1, 2, 5, 6, 11, 12])
+@pytest.mark.parametrize("accumulate, world", [(1, 1), (4, 1), (1, 2), (2, 2), (2, 3)])
+def test_whole_batches_stay_whole_on_every_rank(batches, accumulate, world):
+    windows = training_windows(np.arange(batches * 4), 4, accumulate, world, 0, 0, whole_batches=True)
+    dealt = [draw.rows.tolist() for window in windows for rank in window for draw in rank]
+    assert all(rows == list(range(rows[0], rows[0] + 4)) and rows[0] % 4 == 0 for rows in dealt)
+    assert len(dealt) == len({rows[0] for rows in dealt}) == batches // world * world
+    assert all(len({len(rank) for rank in window}) == 1 for window in windows)
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])

@@ -47,7 +47,30 @@ def test_shrinking_averages_areas():
     assert (resized == 100).all()  # a checkerboard becomes its mean, where bilinear would alias
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_squeezed_pixels_are_normalised(deep):
+    box = preprocessing(deep=deep, tanh_scale=0.3, low=(0.1, 0.2, 0.3), high=(0.8, 0.7, 0.9))
+    images = torch.rand(4, 12, 20, 3) if deep else torch.randint(0, 256, (4, 12, 20, 3), dtype=torch.uint8)
+    pixels = np.tanh(images.double().numpy() / (1 if deep else 255) / 0.3)
+    pixels = np.clip((pixels - box.low) / (np.array(box.high) - box.low), 0, 1)
+    want = torch.from_numpy((pixels - box.mean) / box.std).permute(0, 3, 1, 2)
+    got = box.normalise(images)
+    torch.testing.assert_close(got.double(), want, rtol=1e-5, atol=1e-5)
+    assert got.dtype == torch.float32 and got.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_weights_saved_before_there_was_scaling_still_load():
+    old = {
+        key: value
+        for key, value in preprocessing().to_dict().items()
+        if key not in ("tanh_scale", "low", "high")
+    }
+    assert Preprocessing.from_dict(old) == preprocessing()
+
+
 def test_round_trip_through_json():
+    squeezed = preprocessing(tanh_scale=0.2, low=(0.0, 0.1, 0.2), high=(0.5, 0.6, 0.7))
+    assert Preprocessing.from_dict(json.loads(json.dumps(squeezed.to_dict()))) == squeezed
     box = preprocessing(max_value=4095.0, deep=True)
     assert Preprocessing.from_dict(json.loads(json.dumps(box.to_dict()))) == box
 

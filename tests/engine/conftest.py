@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from compkit.data import Preprocessing
+from compkit.data import FixedScale, NoMixing, Preprocessing, Shuffle
 from compkit.engine import Console, FoldData, Learner, Ranks, TrainerSettings, fit
 from compkit.losses import CrossEntropy
 from compkit.metrics import Accuracy, LogLoss
-from compkit.optim import NoAveraging, Schedule
-from compkit.types import Batch, Table, Task
+from compkit.optim import Finetune, NoAveraging, Schedule
+from compkit.types import Batch, Outputs, Table, Task
 
 ROWS, CLASSES = 40, 3
 
@@ -35,6 +35,17 @@ class Constant(Schedule):
         return 1.0
 
 
+class TinyNet(nn.Sequential):
+    """Takes targets in training, as every network of ours does; its features are those before the last layer."""
+
+    def forward(self, images, targets=None):
+        features = images
+        for layer in self[:-1]:
+            features = layer(features)
+        logits = self[-1](features)
+        return logits if targets is None else Outputs(logits, features)
+
+
 def tiny_net(dropout=0.0, norm=True, dtype=torch.float32):
     torch.manual_seed(0)
     layers = [
@@ -43,7 +54,7 @@ def tiny_net(dropout=0.0, norm=True, dtype=torch.float32):
         nn.ReLU(),
         nn.AdaptiveAvgPool2d(1),
     ]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(4, CLASSES)).to(dtype)
+    return TinyNet(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(4, CLASSES)).to(dtype)
 
 
 @pytest.fixture
@@ -67,6 +78,11 @@ def run_fit(tmp_path):
         fail_at=None,
         seed=0,
         ranks=None,
+        sampler=None,
+        mixing=None,
+        scale=None,
+        finetune=None,
+        auxiliary=None,
         **settings,
     ):
         model = tiny_net() if model is None else model
@@ -74,11 +90,14 @@ def run_fit(tmp_path):
         built = make(model)
         for group in built.param_groups:
             group.setdefault("base_lr", group["lr"])
+        loss = loss or CrossEntropy()
         learner = Learner(
             model=model,
-            loss=loss or CrossEntropy(),
+            loss=loss,
             optimizer=built,
+            loss_optimizer=loss.make_optimizer(),
             schedule=schedule or Constant(),
+            finetune=finetune or Finetune(),
             averaging=averaging(model),
             metrics={"accuracy": Accuracy(), "log_loss": LogLoss()},
             metric_name="log_loss",
@@ -91,6 +110,10 @@ def run_fit(tmp_path):
             Preprocessing(8, 8, 3, False, None, (0.5,) * 3, (0.25,) * 3),
             batch_size,
             Task.MULTICLASS,
+            sampler or Shuffle(),
+            scale or FixedScale((8, 8)),
+            mixing or NoMixing(),
+            auxiliary or {},
         )
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ from torch import nn
 
 from compkit.engine import Ranks, gather_rows, join_ranks, sync_batch_norm
 from compkit.engine.distributed import average_buffers, training_module
-from compkit.engine.fit import gradient_sync
+from compkit.engine.step import gradient_sync
 
 TWO = Ranks(rank=0, world=2)
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -26,8 +27,8 @@ class DoubleNet(nn.Module):
         super().__init__()
         self.net = tiny_net(norm=False, dtype=torch.float64)
 
-    def forward(self, images):
-        return self.net(images.double())
+    def forward(self, images, targets=None):
+        return self.net(images.double(), targets)
 
 
 class Poisoned(CrossEntropy):
@@ -179,7 +180,7 @@ def test_skipped_fp16_step_moves_neither_schedule_nor_average(run_fit):
             super().__init__()
             self.net, self.calls = tiny_net(norm=False), 0
 
-        def forward(self, images):
+        def forward(self, images, targets=None):
             logits = self.net(images)
             if self.training:
                 self.calls += 1
@@ -232,6 +233,6 @@ def test_too_few_rows_for_a_step(run_fit):
 
 def test_checkpoint_of_another_number_of_ranks_is_refused(run_fit):
     learner, _, folder = run_fit(epochs=1)
-    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    stepper = SimpleNamespace(learner=learner, ranks=Ranks(rank=0, world=2))
     with pytest.raises(ValueError, match=r"is of 1 rank.*nproc-per-node 1"):
-        _resume(folder, learner, scaler, Ranks(rank=0, world=2))
+        _resume(folder, stepper, 1)

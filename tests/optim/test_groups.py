@@ -46,6 +46,7 @@ def test_only_kernels_matrices_and_undeclared_decay():
     assert names_of(model, decay) == {"conv.weight", "backbone.weight", "head.weight"}
     assert {group["base_lr"] for group in (decay, no_decay)} == {0.1}
     assert {group["lr"] for group in (decay, no_decay)} == {0.1}
+    assert (decay["decayed"], no_decay["decayed"]) == (True, False)
 
 
 def test_each_trainable_parameter_exactly_once():

@@ -6,12 +6,26 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from compkit.optim import Constant, Cosine, Plateau, Step, set_lr
+from compkit.optim import (
+    Constant,
+    Cosine,
+    Exponential,
+    InverseTime,
+    MultiStep,
+    Plateau,
+    Polynomial,
+    Step,
+    set_lr,
+)
 
 ALL_SCHEDULES = [
     Constant,
     Cosine,
     lambda **warmup: Step(step_epochs=3, gamma=0.5, **warmup),
+    lambda **warmup: MultiStep(at_shares=[0.3, 0.8], factors=[0.1, 0.01], **warmup),
+    lambda **warmup: Exponential(gamma=0.8, min_factor=0.3, **warmup),
+    lambda **warmup: InverseTime(k=0.5, **warmup),
+    lambda **warmup: Polynomial(power=0.9, **warmup),
     lambda **warmup: Plateau(patience=2, **warmup),
 ]
 
@@ -33,6 +47,13 @@ def torch_rates(make, epochs: int) -> list[float]:
     [
         (Cosine(min_factor=0.1), lambda opt: lr_scheduler.CosineAnnealingLR(opt, T_max=12, eta_min=0.1)),
         (Step(step_epochs=3, gamma=0.5), lambda opt: lr_scheduler.StepLR(opt, step_size=3, gamma=0.5)),
+        (
+            MultiStep(at_shares=[0.25, 0.75], factors=[0.2, 0.04]),
+            lambda opt: lr_scheduler.MultiStepLR(opt, milestones=[3, 9], gamma=0.2),
+        ),
+        (Exponential(gamma=0.8), lambda opt: lr_scheduler.ExponentialLR(opt, gamma=0.8)),
+        (Polynomial(power=1.5), lambda opt: lr_scheduler.PolynomialLR(opt, total_iters=12, power=1.5)),
+        (InverseTime(k=0.3), lambda opt: lr_scheduler.LambdaLR(opt, lambda epoch: 1 / (1 + 0.3 * epoch))),
         (Constant(), lambda opt: lr_scheduler.ConstantLR(opt, factor=1.0)),
         (
             Constant(warmup_epochs=5, warmup_start_factor=0.2),
@@ -80,6 +101,15 @@ def test_plateau_equals_torch(greater_is_better, patience):
 
 def test_plateau_does_not_count_epochs_of_the_warm_up():
     plateau = Plateau(patience=0, warmup_epochs=3)
+    for _ in range(3):
+        plateau.observe(0.5, greater_is_better=True)
+    assert plateau.factor(3, 10) == 1
+    plateau.observe(0.5, greater_is_better=True)
+    assert plateau.factor(4, 10) == pytest.approx(0.1)
+
+
+def test_plateau_does_not_count_epochs_of_the_hold():
+    plateau = Plateau(patience=0, warmup_epochs=1, hold_epochs=2)
     for _ in range(3):
         plateau.observe(0.5, greater_is_better=True)
     assert plateau.factor(3, 10) == 1
@@ -135,6 +165,26 @@ def test_step_drops_on_time_after_a_fractional_warm_up():
     assert schedule.factor(4.0, 10) == 1
 
 
+def test_listed_rates_come_in_their_order_for_any_length():
+    """5e-4, 1e-4, 1e-5, 1e-6."""
+    schedule = MultiStep(at_shares=[0.5, 0.75, 0.9], factors=[0.2, 0.02, 0.002])
+    for epochs in (3, 10, 17):
+        got = [5e-4 * schedule.factor(share * epochs, epochs) for share in (0.0, 0.49, 0.5, 0.75, 0.9, 1.0)]
+        assert got == pytest.approx([5e-4, 5e-4, 1e-4, 1e-5, 1e-6, 1e-6])
+
+
+@pytest.mark.parametrize("make", [Polynomial, Cosine])
+def test_lowest_rate_is_that_of_the_end(make):
+    assert make(min_factor=0.2).factor(10, 10) == pytest.approx(0.2)
+    assert make(min_factor=0.2).factor(9.9, 10) > 0.2
+
+
+@pytest.mark.parametrize("make", [lambda: InverseTime(k=2, min_factor=0.1), lambda: Exponential(0.5, 0.1)])
+def test_lowest_rate_is_a_floor(make):
+    assert make().factor(9, 10) == 0.1
+    assert make().factor(1, 10) > 0.1
+
+
 def test_set_lr_keeps_the_ratio_of_groups():
     rates = (1e-4, 1e-3)
     groups = [{"params": [nn.Parameter(torch.zeros(1))], "lr": lr, "base_lr": lr} for lr in rates]
@@ -152,6 +202,17 @@ def test_set_lr_keeps_the_ratio_of_groups():
         (lambda: Cosine(min_factor=-0.1), "schedule.min_factor: got -0.1"),
         (lambda: Step(step_epochs=0), "schedule.step_epochs: got 0"),
         (lambda: Step(step_epochs=3, gamma=1.5), "schedule.gamma: got 1.5"),
+        (lambda: MultiStep([0.5], [0.1, 0.2]), r"schedule.factors: got \[0.1, 0.2\]"),
+        (lambda: MultiStep([], []), r"schedule.factors: got \[\]"),
+        (lambda: MultiStep([5], [0.1]), "schedule.at_shares: got 5"),
+        (lambda: MultiStep([0.5, 0.5], [0.1, 0.2]), r"schedule.at_shares: got \[0.5, 0.5\]"),
+        (lambda: MultiStep([0.5], [-0.1]), "schedule.factors: got -0.1"),
+        (lambda: Exponential(gamma=0), "schedule.gamma: got 0"),
+        (lambda: Exponential(min_factor=2), "schedule.min_factor: got 2"),
+        (lambda: InverseTime(k=-1), "schedule.k: got -1"),
+        (lambda: InverseTime(min_factor=-1), "schedule.min_factor: got -1"),
+        (lambda: Polynomial(power=0), "schedule.power: got 0"),
+        (lambda: Polynomial(min_factor=2), "schedule.min_factor: got 2"),
         (lambda: Plateau(patience=-1), "schedule.patience: got -1"),
         (lambda: Plateau(gamma=None), "schedule.gamma: got None"),
         (lambda: Plateau(threshold=math.inf), "schedule.threshold: got inf"),

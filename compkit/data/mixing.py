@@ -1,0 +1,164 @@
+"""Pictures of a batch mixed with one another: mixup and cutmix."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compkit.data.ranges import number, share, whole
+from compkit.types import Moment
+
+
+class Mix(NamedTuple):
+    """How one batch is mixed; `order` and `share` go into its `Targets` too.
+
+    >>> half = Mix(torch.tensor([1, 0]), torch.tensor([0.5, 1.0]), None)
+    >>> half.images(torch.tensor([1.0, 3.0]).view(2, 1, 1, 1)).flatten()
+    tensor([2., 3.])
+    """
+
+    order: Tensor  # int64 [B], a permutation: what is mixed into each image
+    share: Tensor  # float32 [B] in [0, 1], what is left of each image itself
+    boxes: Tensor | None  # int64 [B, 4], top, left, bottom, right of what cutmix pastes; empty with mixup
+
+    def images(self, images: Tensor) -> Tensor:
+        """The mixed images, [B, C, H, W], in the memory layout they came in."""
+        weight = (1 - self.share)[:, None, None, None]
+        if self.boxes is not None:
+            inside = _inside(self.boxes, images.shape[2], images.shape[3])
+            is_cut = (inside.flatten(1).any(dim=1))[:, None, None, None]
+            # an empty box leaves the whole picture, whose share of the other one is then 0, or mixup's
+            weight = torch.where(is_cut, inside.float(), weight)
+        # with weights of 0 and 1 lerp returns either picture to the bit
+        return torch.lerp(images, images[self.order], weight.to(images.dtype))
+
+
+def _inside(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Which pixels lie in each image's box, bool [B, 1, H, W]."""
+    top, left, bottom, right = boxes[:, :, None].unbind(dim=1)
+    rows = torch.arange(height, device=boxes.device)
+    columns = torch.arange(width, device=boxes.device)
+    in_rows = (rows >= top) & (rows < bottom)
+    in_columns = (columns >= left) & (columns < right)
+    return (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+
+
+class NoMixing:
+    """Every picture enters the network as it is."""
+
+    def draw(
+        self, batch_size: int, seed: int, moment: Moment, height: int, width: int, device: torch.device
+    ) -> Mix | None:
+        """None: nothing is mixed."""
+        return None
+
+
+class Mixing:
+    """Blends each image with another of its batch (mixup), or pastes a box of the other into it (cutmix).
+
+    mixup: x = s x_i + (1 - s) x_j. cutmix: the box has about 1 - s of the area. s ~ Beta(alpha, alpha); the losses
+    of both labels are weighted in the same shares.
+
+    Args:
+        mixup_alpha: of mixup's share; 0 is cutmix only.
+        cutmix_alpha: of cutmix's share; 0 is mixup only.
+        probability: share of the batches that are mixed.
+        cutmix_probability: share of the mixed images that get cutmix where both alphas are above 0.
+        off_epochs: last epochs without mixing, which fit the weights to whole pictures again.
+        per_sample: a share, a kind and a box of its own for each image rather than one for the batch.
+
+    Raises:
+        ValueError: a value outside its range, or both alphas 0; when drawing, off_epochs not below epochs.
+
+    Source: Zhang et al. 2018, arXiv:1710.09412, eq. 1; Yun et al. 2019, arXiv:1905.04899, eqs. 1-2.
+    """
+
+    def __init__(
+        self,
+        mixup_alpha: float = 0.2,
+        cutmix_alpha: float = 1.0,
+        probability: float = 1.0,
+        cutmix_probability: float = 0.5,
+        off_epochs: int = 0,
+        per_sample: bool = True,
+    ):
+        self.mixup_alpha, self.cutmix_alpha = (
+            number(f"mixing.{key}", value, lambda given: given >= 0, f"a number >= 0, e.g. mixing.{key}=1.0")
+            for key, value in (("mixup_alpha", mixup_alpha), ("cutmix_alpha", cutmix_alpha))
+        )
+        if self.mixup_alpha == self.cutmix_alpha == 0:
+            raise ValueError(
+                "mixing.mixup_alpha and mixing.cutmix_alpha are both 0: nothing is left to mix. Set mixing=none."
+            )
+        self.probability = share("mixing.probability", probability, "0.5")
+        chosen = share("mixing.cutmix_probability", cutmix_probability, "0.5")
+        self.cutmix_probability = 0.0 if self.cutmix_alpha == 0 else 1.0 if self.mixup_alpha == 0 else chosen
+        self.off_epochs = whole("mixing.off_epochs", off_epochs, 0, "5")
+        self.per_sample = bool(per_sample)
+
+    def draw(
+        self, batch_size: int, seed: int, moment: Moment, height: int, width: int, device: torch.device
+    ) -> Mix | None:
+        """How to mix a batch, the same for any device and whatever was drawn before; None: not at all.
+
+        Args:
+            batch_size: B.
+            seed: of this batch; that of its augmentation will do.
+            moment: how far training has come, for off_epochs.
+            height, width: of the images in pixels.
+            device: where the images are.
+        """
+        if self.off_epochs >= moment.epochs:
+            raise ValueError(
+                f"mixing.off_epochs={self.off_epochs} of epochs={moment.epochs} leaves no epoch to mix in. "
+                "Set mixing.off_epochs=0, more epochs, or mixing=none."
+            )
+        # a stream of its own: the same seed also starts the generators of the batch's augmentation
+        rng = np.random.default_rng([seed, 1])
+        if moment.epoch >= moment.epochs - self.off_epochs or rng.random() >= self.probability:
+            return None
+        order = rng.permutation(batch_size)
+        shares, boxes = self._shares(rng, batch_size if self.per_sample else 1, height, width)
+        shares = np.broadcast_to(shares, (batch_size,)).astype(np.float32)
+        boxes = np.broadcast_to(boxes, (batch_size, 4)).copy()
+        return Mix(
+            torch.from_numpy(order).to(device),
+            torch.from_numpy(shares).to(device),
+            torch.from_numpy(boxes).to(device) if self.cutmix_probability else None,
+        )
+
+    def _shares(
+        self, rng: np.random.Generator, count: int, height: int, width: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Shares [count], those of cutmix as the clipped box leaves them, and boxes [count, 4]."""
+        cut = rng.random(count) < self.cutmix_probability
+        blended = rng.beta(self.mixup_alpha, self.mixup_alpha, count) if self.mixup_alpha else np.ones(count)
+        if not self.cutmix_probability:
+            return blended, np.zeros((count, 4), np.int64)
+        boxes = draw_boxes(rng, rng.beta(self.cutmix_alpha, self.cutmix_alpha, count), height, width)
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        boxes[~cut] = 0
+        return np.where(cut, 1 - area / (height * width), blended), boxes
+
+
+def draw_boxes(rng: np.random.Generator, shares: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Boxes of the picture's own proportions with a share 1 - s of its area, clipped at its border.
+
+    Args:
+        rng: draws the centres, uniform over the picture.
+        shares: s, what is to be left of each picture, [N].
+        height, width: of the pictures in pixels.
+
+    Returns:
+        top, left, bottom, right in pixels, int64 [N, 4]; bottom and right are the first not inside.
+
+    >>> draw_boxes(np.random.default_rng(0), np.array([0.75]), height=8, width=16)
+    array([[ 4,  6,  8, 14]])
+    """
+    side = np.sqrt(1 - shares)
+    sides = np.rint(np.stack([side * height, side * width], axis=1)).astype(np.int64)
+    centres = rng.integers(0, [height, width], size=(len(shares), 2))
+    starts = centres - sides // 2
+    limits = np.array([height, width])
+    return np.concatenate([starts.clip(0, limits), (starts + sides).clip(0, limits)], axis=1)

@@ -1,0 +1,44 @@
+"""The largest batch that fits, as a command."""
+
+from compkit.engine import Attempt, Console, attempt_step, largest_batch
+from compkit.plan import Plan
+from compkit.trial import open_trial
+
+
+def find_batch_size(plan: Plan, start: int, largest: int | None) -> int | None:
+    """Try batch sizes on copies of the first fold's learner and print what fitted, and how fast it was.
+
+    Args:
+        plan: of the run.
+        start: first size.
+        largest: size to stop at; None is the number of training rows.
+
+    Returns:
+        the largest size that fits; None when a single picture is too much.
+    """
+    with Console() as console:
+        with open_trial(plan, console) as trial:
+
+            def attempt(size: int) -> Attempt:
+                stepper = trial.stepper()
+                return attempt_step(stepper, trial.first_batch(stepper, size))
+
+            tried = largest_batch(attempt, start, largest or len(trial.fold_data.train_rows))
+        rows = [[one.batch_size, *_told(one)] for one in tried]
+        console.table(f"{plan.name}: batch sizes", ["batch_size", "images/s", "GPU memory"], rows)
+        fitting = [one for one in tried if one.images_per_second is not None]
+        if not fitting:
+            console.warn("not even one picture fits. Set a smaller image_size, or another model.")
+            return None
+        best = max(fitting, key=lambda one: one.batch_size)
+        fastest = max(fitting, key=lambda one: one.images_per_second or 0.0)
+        console.say(
+            f"batch_size={best.batch_size} is the largest that fits; batch_size={fastest.batch_size} was the fastest. "
+            "A rate goes with its batch: run scripts/lr_find.py after changing it."
+        )
+    return best.batch_size
+
+
+def _told(one: Attempt) -> list[str]:
+    speed = "does not fit" if one.images_per_second is None else f"{one.images_per_second:.0f}"
+    return [speed, "" if one.memory is None else f"{one.memory / 2**30:.2f} GiB"]

@@ -1,0 +1,99 @@
+"""One fold set up as a run would set it up, for everything that tries steps out before a run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+
+from compkit.data import Draw
+from compkit.engine import (
+    Console,
+    FoldData,
+    MicroBatch,
+    Ranks,
+    Stepper,
+    choose_device,
+    choose_threads,
+    epoch_windows,
+    use_channels_last,
+)
+from compkit.pipeline import fit_scaling, make_fold_data, make_learner, make_loader, try_parts
+from compkit.plan import Plan
+from compkit.prepare import Prepared, prepare
+from compkit.randomness import derive_seed, restore_rng, rng_state, seed_everything
+from compkit.types import Moment
+
+
+class Trial(NamedTuple):
+    """The first fold of a run, with nothing of it on disk."""
+
+    plan: Plan
+    data: Prepared
+    fold: int
+    fold_data: FoldData
+    ranks: Ranks
+
+    @property
+    def seed(self) -> int:
+        """Of the fold's order and augmentation, as in the run."""
+        return derive_seed(self.plan.seed, self.fold)
+
+    def stepper(self) -> Stepper:
+        """A learner as it is before the fold's first step, of its own."""
+        seed_everything(self.seed)
+        learner = make_learner(self.plan, self.data, self.fold_data.train_rows, self.ranks)
+        if use_channels_last(self.plan.trainer, self.fold_data.preprocessing, self.ranks.device):
+            learner.model.to(memory_format=torch.channels_last)
+        seed_everything(derive_seed(self.plan.seed, self.fold, 1))
+        stepper = Stepper(learner, self.fold_data, self.plan.trainer, self.ranks)
+        if learner.finetune.apply(learner.model, 0):
+            stepper.wrap()
+        return stepper
+
+    def windows(self, stepper: Stepper) -> Iterator[tuple[list[MicroBatch], Moment]]:
+        """The run's own steps and their moments, epoch after epoch, without end."""
+        plan, epoch, step = self.plan, 0, 0
+        while True:
+            windows = epoch_windows(
+                self.fold_data, plan.trainer.accumulate, 1, self.seed, epoch, plan.epochs
+            )
+            draws = [draw for window in windows for draw in window[0]]
+            if not draws:
+                raise ValueError(
+                    f"{len(self.fold_data.train_rows)} training rows are too few for a step. "
+                    "Set a smaller batch_size, fewer folds or a larger limit."
+                )
+            batches = self.fold_data.loader.batches(draws)
+            for number, window in enumerate(windows):
+                # beyond its last epoch a trial goes on as in it
+                now = min(epoch, plan.epochs - 1) + number / len(windows)
+                moment = Moment(step, now, plan.epochs)
+                yield [stepper.micro_batch(next(batches), draw, moment) for draw in window[0]], moment
+                step += 1
+            epoch += 1
+
+    def first_batch(self, stepper: Stepper, rows: int) -> MicroBatch:
+        """The first `rows` training pictures as one micro-batch, unmixed; repeated when there are fewer."""
+        positions = self.fold_data.train_rows[torch.arange(rows).numpy() % len(self.fold_data.train_rows)]
+        draw = Draw(positions, 0)
+        batch = next(iter(self.fold_data.loader.batches([draw])))
+        return stepper.micro_batch(batch, draw, Moment(0, 0.0, self.plan.epochs))
+
+
+@contextmanager
+def open_trial(plan: Plan, console: Console) -> Iterator[Trial]:
+    """Prepare the run's first fold; afterwards every generator is as it was, and nothing was written."""
+    before, threads = rng_state(), torch.get_num_threads()
+    ranks = Ranks(device=choose_device(plan.trainer.device))
+    torch.set_num_threads(choose_threads(plan.trainer.threads, 1))
+    try:
+        data = prepare(plan, ranks, console)
+        preprocessing = try_parts(plan, data)
+        fold = 0 if plan.train_folds is None else plan.train_folds[0]
+        preprocessing = fit_scaling(plan, data, data.folds.train_rows(fold), preprocessing)
+        loader = make_loader(plan, data.table, preprocessing, ranks, augment=True)
+        yield Trial(plan, data, fold, make_fold_data(plan, data, preprocessing, fold, loader), ranks)
+    finally:
+        restore_rng(before)
+        torch.set_num_threads(threads)

@@ -1,0 +1,22 @@
+"""Which learning rate? A range test with all settings of the run; or, with plot_schedule=true, the schedule drawn.
+
+python scripts/lr_find.py competition=digits model=resnet18 optimizer=adamw
+"""
+
+from compkit.cli import entry
+
+
+@entry("lr_find")
+def main(cfg):
+    from compkit.build import build_plan, whole
+    from compkit.find_lr import find_lr, plot_schedule
+
+    plan = build_plan(cfg)
+    if cfg.plot_schedule:
+        plot_schedule(plan)
+    else:
+        find_lr(plan, float(cfg.start), float(cfg.end), whole("steps", cfg.steps, at_least=1))
+
+
+if __name__ == "__main__":
+    main()
