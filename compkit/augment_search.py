@@ -63,6 +63,8 @@ def search_augment(
         raise ValueError(f"budget_minutes={budget_minutes}: expected minutes above 0. Set budget_minutes=30.")
     left = {*check_names("leave_out", leave_out)}
     choices = [name for name in possible(CHOICES, plan.competition.channels) if name not in left]
+    if not choices:
+        raise ValueError(f"leave_out={sorted(left)} leaves no operation to try. Leave fewer out.")
     plan = replace(plan, predict_test=False, loggers=[], resume=False)
     ranks = Ranks(device=choose_device(plan.trainer.device))
     before, threads = rng_state(), torch.get_num_threads()
@@ -147,7 +149,7 @@ def _page(conf: Path, save_as: str) -> Path:
 
 
 def _told(trial: Trial, metric_name: str) -> str:
-    names = ", ".join(trial.policy) or "none"
+    names = ", ".join(node.get("name", member) for member, node in trial.policy.items()) or "none"
     told = f"trial {trial.number}, seed {trial.seed}: {metric_name} {trial.score:.5f}"
     return f"{told} in {trial.seconds:.0f} s ({names})"
 
@@ -157,7 +159,8 @@ def _notes(plan: Plan, data: Prepared, result: str, trials: int, table: Path) ->
     height, width = plan.image_size
     proxy = (
         f"The scores are of a proxy: one fold of {data.folds.num_folds}, {len(data.table)} pictures of "
-        f"{height} x {width} px, {plan.epochs} epochs; compare with augment=none on the full training before you rely on it."
+        f"{height} x {width} px, {plan.epochs} epochs. Compare with augment=none on the full training "
+        "before you rely on it."
     )
     command = f"python scripts/search_augment.py {' '.join(plan.overrides)}".rstrip()
     lines = [result, proxy, f"{trials} trials, all in {table}.", command]

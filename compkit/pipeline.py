@@ -222,6 +222,8 @@ def run_fold(
     seed_everything(derive_seed(plan.seed, fold))
     train_rows = data.folds.train_rows(fold)
     learner = make_learner(plan, data, train_rows, ranks)
+    if fold == (plan.train_folds or [0])[0]:
+        console.table(*describe_groups(learner))
     if use_channels_last(plan.trainer, preprocessing, ranks.device):
         learner.model.to(memory_format=torch.channels_last)
     seed_everything(derive_seed(plan.seed, fold, 1 + ranks.rank))  # of dropout: different on each
@@ -405,6 +407,24 @@ def describe(plan: Plan, data: Prepared, preprocessing: Preprocessing, ranks: Ra
         f"{'float32' if preprocessing.deep else 'uint8'}, {preprocessing.channels} channel(s); "
         f"batch {plan.batch_size} x {plan.trainer.accumulate} x {ranks.world}"
     )
+
+
+def describe_groups(learner: Learner) -> tuple[str, list[str], list[list[object]]]:
+    """What is trained at which rate, as a table: title, columns, rows."""
+    rows = learner.finetune.summary(learner.model, learner.optimizer, 0)
+    columns = ["group", "parameters", "lr", "weight decay", "frozen", "batch norm"]
+    lines: list[list[object]] = [
+        [
+            row["name"],
+            f"{row['parameters']:,}",
+            f"{row['lr']:.3g}",
+            f"{row['weight_decay']:.3g}",
+            row["frozen"],
+            row["batch_norm"],
+        ]
+        for row in rows
+    ]
+    return "parameter groups", columns, lines
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:

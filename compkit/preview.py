@@ -1,5 +1,6 @@
 """A picture of exactly what the network will see: the run's own first batches, beside their originals."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -33,8 +34,10 @@ def preview(plan: Plan, output: Path, pictures: int) -> Path:
     if output.suffix.lower() not in (".png", ".jpg"):
         raise ValueError(f"output={output}: expected a .png or .jpg file. Set output=preview.png.")
     with Console() as console:
-        with open_trial(plan, console) as trial:
-            sheet = draw(trial, pictures)
+        with open_trial(replace(plan, predict_test=False), console) as trial:
+            plain, seen, texts = first_pictures(trial, pictures)
+        titles = ["above: as in validation", "below: as the network is trained on it"]
+        sheet = contact_sheet([plain, seen], texts[:pictures], titles)
         path = free_path(output)
         with atomic_path(path) as temporary:
             cv2.imwrite(str(temporary), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
@@ -42,8 +45,12 @@ def preview(plan: Plan, output: Path, pictures: int) -> Path:
     return path
 
 
-def draw(trial: Trial, pictures: int) -> np.ndarray:
-    """The sheet, uint8 [height, width, 3]."""
+def first_pictures(trial: Trial, count: int) -> tuple[list[np.ndarray], list[np.ndarray], list[str]]:
+    """The run's first training pictures, batch by batch until there are `count`.
+
+    Returns:
+        as in validation, and as they enter the network, each uint8 [H, W, 3]; their labels.
+    """
     plan, fold = trial.plan, trial.fold_data
     stepper = trial.stepper()
     originals = ImageDataset(trial.data.table, fold.preprocessing)
@@ -58,7 +65,6 @@ def draw(trial: Trial, pictures: int) -> np.ndarray:
             images = network_input(micro.images, fold.preprocessing, plan.trainer, micro.mix)
             seen.extend(denormalise(images, fold.preprocessing))
             texts += label_texts(micro.targets, plan.competition.classes, plan.competition.task)
-        if len(texts) >= pictures:
+        if len(texts) >= count:
             break
-    titles = ["above: as in validation", "below: as the network is trained on it"]
-    return contact_sheet([plain, seen], texts[:pictures], titles)
+    return plain, seen, texts

@@ -12,7 +12,7 @@ def main(cfg):
 
     from compkit.build import build_plan, whole
     from compkit.engine import Console, Ranks
-    from compkit.models import LayerRow, summarise_model
+    from compkit.models import SUMMARY_HEADINGS, summarise_model
     from compkit.pipeline import make_learner
     from compkit.prepare import prepare
 
@@ -24,7 +24,7 @@ def main(cfg):
         channels, (height, width) = plan.competition.channels, plan.image_size
         summary = summarise_model(learner.model, torch.zeros(1, channels, height, width), depth)
         title = f"{cfg.model.backbone}, one image of {channels} x {height} x {width}"
-        console.table(title, LayerRow.HEADINGS, [row.cells() for row in summary.rows])
+        console.table(title, SUMMARY_HEADINGS, [row.cells() for row in summary.rows])
         console.say(summary.describe())
 
 

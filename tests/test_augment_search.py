@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+from compkit.augment import OPERATIONS
 from compkit.augment_search import search_augment, smaller
 from compkit.build import build_all
 
@@ -23,7 +24,9 @@ def search(plan, tmp_path):
     """Run a search whose pages lie in a folder of the test; returns the new page."""
 
     def call(*overrides, **settings):
-        return search_augment(plan("epochs=1", *overrides), build_all, tmp_path / "conf", **SETTINGS | settings)
+        return search_augment(
+            plan("epochs=1", *overrides), build_all, tmp_path / "conf", **SETTINGS | settings
+        )
 
     return call
 
@@ -54,6 +57,7 @@ def test_a_search_writes_an_option_and_a_table(search, tmp_path, capsys):
         ({"save_as": "../mine"}, r"save_as='\.\./mine'"),
         ({"budget_minutes": 0}, "budget_minutes=0"),
         ({"leave_out": ["Twist"]}, "leave_out: got 'Twist'"),
+        ({"leave_out": OPERATIONS}, "leave_out=.*no operation"),
     ],
 )
 def test_mistakes_end_before_the_data_are_read(search, settings, message):

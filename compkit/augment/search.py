@@ -90,7 +90,7 @@ def search_policy(
         top: policies that are tried again.
         repeats: fresh seeds, at least 2.
         max_trials: end the search after so many, none included; None is by the budget alone.
-        choices: operations to choose among, "none" among them.
+        choices: names of the operations to choose among.
         clock: seconds.
         tell: called after each evaluation.
 

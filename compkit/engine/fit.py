@@ -161,7 +161,7 @@ def _reestimate(
         return {}
     before = {key: value.clone() for key, value in model.state_dict().items()}
     draws = [draw for window in windows for draw in window[ranks.rank]]
-    with torch.no_grad(), batch_norm_reestimation(model):
+    with torch.no_grad(), batch_norm_reestimation(model, learner.model):
         for batch in data.loader.batches(draws):
             images = batch.images.to(ranks.device, non_blocking=True)
             with torch.autocast(ranks.device.type, stepper.dtype, enabled=stepper.dtype is not None):

@@ -128,6 +128,8 @@ class Stepper:
 
         if isinstance(self.learner.optimizer, torch.optim.LBFGS):  # asks for the gradient as often as it likes
             self.learner.optimizer.step(closure)
+            for optimizer in self.learner.optimizers[1:]:
+                optimizer.step()
             return figures[0]
         closure()
         scale = self.scaler.get_scale()

@@ -34,7 +34,7 @@ class WithAuxiliary(Loss):
     >>> loss = WithAuxiliary(CrossEntropy(), {"genus": AuxiliaryTerm(Task.MULTICLASS, 0.5)})
     >>> outputs = Outputs(torch.zeros(1, 2), auxiliary={"genus": torch.zeros(1, 4)})
     >>> loss.terms(outputs, Targets(torch.tensor([0]), auxiliary={"genus": Targets(torch.tensor([3]))}))
-    {'loss': tensor(0.6931), 'auxiliary_genus': tensor(0.6931)}
+    {'target': tensor(0.6931), 'auxiliary_genus': tensor(0.6931)}
     """
 
     def __init__(self, main: Loss, columns: Mapping[str, AuxiliaryTerm]) -> None:
@@ -43,10 +43,12 @@ class WithAuxiliary(Loss):
         self.columns = dict(columns)
         self.tasks, self.reads, self.takes_mixed = main.tasks, main.reads, main.takes_mixed
         self.per_batch = main.per_batch
-        self.term_names = (*main.term_names, *(f"auxiliary_{name}" for name in self.columns))
+        self.term_names = tuple(
+            [*(named(name) for name in main.term_names), *(f"auxiliary_{name}" for name in self.columns)]
+        )
 
     def terms(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
-        terms = self.main.terms(outputs, targets)
+        terms = {named(name): term for name, term in self.main.terms(outputs, targets).items()}
         if outputs.auxiliary is None:  # validation looks at the target alone
             return terms
         for name, column in self.columns.items():
@@ -57,7 +59,7 @@ class WithAuxiliary(Loss):
         return terms
 
     def term_weights(self, targets: Targets | Tensor) -> dict[str, Tensor]:
-        weights = self.main.term_weights(targets)
+        weights = {named(name): weight for name, weight in self.main.term_weights(targets).items()}
         if isinstance(targets, Targets) and targets.auxiliary is not None:
             weights |= {f"auxiliary_{name}": self._weights(name, targets) for name in self.columns}
         return weights
@@ -87,6 +89,11 @@ class WithAuxiliary(Loss):
 
     def make_optimizer(self) -> Optimizer | None:
         return self.main.make_optimizer()
+
+
+def named(term: str) -> str:
+    """The name of the main loss's term; "loss" is the sum of all."""
+    return "target" if term == "loss" else term
 
 
 def known(labels: Tensor) -> Tensor:

@@ -27,10 +27,11 @@ from compkit.models.margin_heads import (
 from compkit.models.mlp import HighwayLayer, MLPHead, MultiSampleDropoutHead
 from compkit.models.neck import BNNeck, DropoutNeck, EmbeddingNeck, Neck, NoNeck
 from compkit.models.pooling import AvgPool, DualPool, GeM, MaxPool, Pooling, generalized_mean
-from compkit.models.summary import LayerRow, ModelSummary, summarise_model
+from compkit.models.summary import SUMMARY_HEADINGS, LayerRow, ModelSummary, summarise_model
 from compkit.models.weights import hub_weights, read_weights
 
 __all__ = [
+    "SUMMARY_HEADINGS",
     "AdaCosHead",
     "AngularHead",
     "ArcFaceHead",

@@ -9,6 +9,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.hooks import RemovableHandle
 
+SUMMARY_HEADINGS = ("layer", "kind", "output", "parameters", "state", "MFLOPs")
+
 
 class LayerRow(NamedTuple):
     """One layer, or a block of layers taken together.
@@ -22,8 +24,6 @@ class LayerRow(NamedTuple):
         flops: floating-point operations; a multiply-add counts 2. Convolutions, matrix products and attention
             are counted, normalisations and activations are not: they are a few per cent at most.
     """
-
-    HEADINGS = ("layer", "kind", "output", "parameters", "state", "MFLOPs")
 
     name: str
     kind: str
@@ -40,7 +40,7 @@ class LayerRow(NamedTuple):
         return {self.parameters: "trained", 0: "frozen"}.get(self.trainable, "partly")
 
     def cells(self) -> tuple[str, ...]:
-        """The row as text, one cell under each of HEADINGS.
+        """The row as text, one cell under each of SUMMARY_HEADINGS.
 
         >>> LayerRow("fc", "Linear", (1, 2), 2050, 0, 4096).cells()
         ('fc', 'Linear', '1 x 2', '2,050', 'frozen', '0.00')

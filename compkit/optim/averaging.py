@@ -197,13 +197,17 @@ class SWA(Averaging):
 
 
 @contextmanager
-def batch_norm_reestimation(model: nn.Module) -> Iterator[None]:
+def batch_norm_reestimation(model: nn.Module, trained: nn.Module | None = None) -> Iterator[None]:
     """Inside it, running statistics of batch norms become those of the batches passed through `model`.
 
     They start from nothing, and every batch counts equally, so give it the training images once, with
     their augmentation and in batches of equal size. All but the batch norms is in eval mode. Afterwards
     momentum and modes are as before; the statistics stay, so keep a copy of the state to undo it. Of a
     batch norm that no batch passed through they are 0 and 1.
+
+    Args:
+        model: an average of weights.
+        trained: the model it is the average of; batch norms that are frozen in it keep their statistics.
 
     Source: Izmailov et al. 2018, arXiv:1803.05407, section 3.2.
 
@@ -214,7 +218,11 @@ def batch_norm_reestimation(model: nn.Module) -> Iterator[None]:
     (5.0, 2.0)
     """
     norms = [
-        module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats
+        norm
+        for norm, live in zip(model.modules(), (trained or model).modules(), strict=True)
+        if isinstance(norm, _BatchNorm) and norm.track_running_stats
+        # the average itself requires no gradients at all
+        if trained is None or live.weight is None or live.weight.requires_grad
     ]
     modes = {module: module.training for module in model.modules()}
     momenta = {norm: norm.momentum for norm in norms}

@@ -8,7 +8,7 @@ import yaml
 
 from compkit.augment.page import finding, policy_page, trials_table
 from compkit.augment.search import Trial, compare, search_policy
-from compkit.augment.space import CHOICES, FLIPS, NONE, SLOTS, suggest
+from compkit.augment.space import CHOICES, NONE, suggest
 from compkit.build import build_all
 
 
@@ -30,7 +30,7 @@ def toy(clock=None, gain=1.0, noise=0.0, log=None):
             clock.now += clock.seconds
         if log is not None:
             log.append((policy, seed))
-        names = [key.split("_")[0] for key in policy]
+        names = [node.get("name", member) for member, node in policy.items()]
         score = gain * (0.2 * ("flip" in names) + 0.3 * ("Rotate" in names))
         score -= gain * 0.1 * len([name for name in names if name not in ("flip", "Rotate")])
         return 0.5 + score + noise * np.random.default_rng([seed, len(str(policy))]).standard_normal()
@@ -41,7 +41,7 @@ def toy(clock=None, gain=1.0, noise=0.0, log=None):
 def test_it_finds_what_helps():
     search = search_policy(toy(), True, budget_seconds=60, max_trials=40, clock=Clock())
     best = search.candidates[0]
-    assert "flip" in best.policy and any(key.startswith("Rotate") for key in best.policy)
+    assert "flip" in best.policy and any(node.get("name") == "Rotate" for node in best.policy.values())
     assert best.convinces and best.gain > 0.3
     assert finding(search, "accuracy").startswith("Better than")
 
@@ -129,15 +129,19 @@ def test_a_score_that_is_none_ends_the_search():
 
 def test_every_choice_of_the_space_builds_and_survives_its_page():
     image = np.random.default_rng(0).integers(0, 256, (20, 20, 1)).astype(np.uint8)
-    for name in CHOICES[1:]:
-        amounts = {"slot_0_strength": 0.777, "slot_0_p": 0.5}
-        chosen = NONE | amounts | {"slot_0": name, "flip": "symmetry", "crop": "resized", "crop_scale": 0.4}
+    for name in CHOICES:
+        operation = {
+            "operations": 1,
+            "operation_1": name,
+            "operation_1_strength": 0.777,
+            "operation_1_p": 0.5,
+        }
+        chosen = NONE | operation | {"flip": "symmetry", "crop": "resized", "crop_scale": 0.4}
         policy = suggest(optuna.trial.FixedTrial(chosen))
         page = policy_page(policy, "mine", ["Found by a test."])
         assert page.startswith("# A policy") and yaml.safe_load(page) == policy
         result = A.Compose(build_all(policy))(image=image)["image"]
         assert result.shape == image.shape
-    assert set(NONE) == {"flip", "crop", *(f"slot_{slot}" for slot in range(SLOTS))} and FLIPS["none"] == {}
 
 
 def test_the_page_of_none_is_a_policy_too():

@@ -115,6 +115,7 @@ def run_fit(tmp_path):
             mixing or NoMixing(),
             auxiliary or {},
         )
+        call.data.append(data)
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         progress = fit(
@@ -132,4 +133,5 @@ def run_fit(tmp_path):
         )
         return learner, progress, folder
 
+    call.data = []
     return call

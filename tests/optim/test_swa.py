@@ -1,4 +1,5 @@
 import io
+from copy import deepcopy
 
 import pytest
 import torch
@@ -133,3 +134,13 @@ def test_only_batch_norms_train_and_all_is_as_before_afterwards():
     assert [module.training for module in model] == [True, True, False]
     assert (model[0].momentum, model[2].momentum) == (0.3, 0.1)
     assert model.training
+
+
+def test_frozen_batch_norms_keep_their_statistics() -> None:
+    live = nn.Sequential(nn.BatchNorm1d(2), nn.BatchNorm1d(2))
+    live[0].requires_grad_(False)
+    average = deepcopy(live).requires_grad_(False)
+    with batch_norm_reestimation(average, live):
+        average(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
+    assert torch.equal(average[0].running_mean, torch.zeros(2))
+    assert not torch.equal(average[1].running_mean, torch.zeros(2))

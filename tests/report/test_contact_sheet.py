@@ -36,7 +36,9 @@ def test_values_beyond_black_and_white_are_cut():
 def test_every_picture_is_on_the_sheet_pixel_by_pixel():
     rng = np.random.default_rng(0)
     rows = [rng.integers(0, 256, (5, 60, 50, 3), dtype=np.uint8) for _ in range(2)]
-    sheet = contact_sheet(rows, ["a label that is far too long for its picture, and then some"] * 5, ["title"], columns=2)
+    sheet = contact_sheet(
+        rows, ["a label that is far too long for its picture, and then some"] * 5, ["title"], columns=2
+    )
     patches = np.lib.stride_tricks.sliding_window_view(sheet, (120, 100), axis=(0, 1))
     for images in rows:
         for image in images:
@@ -56,5 +58,7 @@ def test_texts_of_every_task():
     several = Targets(torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
     assert label_texts(several, ["cat", "dog"], Task.MULTILABEL) == ["cat, dog", "-"]
     assert label_texts(Targets(torch.tensor([[12.3456]])), ["angle"], Task.REGRESSION) == ["12.35"]
-    mixed = Targets(torch.tensor([[4.0], [2.0]]), share=torch.tensor([0.25, 1.0]), other=torch.tensor([[2.0], [4.0]]))
+    mixed = Targets(
+        torch.tensor([[4.0], [2.0]]), share=torch.tensor([0.25, 1.0]), other=torch.tensor([[2.0], [4.0]])
+    )
     assert label_texts(mixed, ["angle"], Task.REGRESSION) == ["4 x 0.25 + 2 x 0.75", "2"]
