@@ -73,9 +73,17 @@ def search_augment(
         with Console() as console:
             data = prepare(plan, ranks, console)
             preprocessing = try_parts(plan, data)
-            evaluate = functools.partial(proxy_score, plan, data, preprocessing, build_policy, ranks)
+            table = free_path(plan.folder.parent / "augment_search" / f"{save_as}.csv")
+            done: list[Trial] = []
+
+            def tell(trial: Trial) -> None:
+                done.append(trial)  # written each time: a search that is stopped leaves what it has seen
+                with atomic_path(table) as temporary:
+                    trials_table(done, plan.seed).to_csv(temporary, index=False)
+                console.say(_told(trial, plan.metric.name))
+
             search = search_policy(
-                evaluate,
+                functools.partial(proxy_score, plan, data, preprocessing, build_policy, ranks),
                 plan.metric.greater_is_better,
                 60 * budget_minutes,
                 plan.seed,
@@ -83,12 +91,9 @@ def search_augment(
                 confirm_seeds,
                 max_trials,
                 choices,
-                tell=lambda trial: console.say(_told(trial, plan.metric.name)),
+                tell=tell,
             )
             result = finding(search, plan.metric.name)
-            table = free_path(plan.folder.parent / "augment_search" / f"{save_as}.csv")
-            with atomic_path(table) as temporary:
-                trials_table(search).to_csv(temporary, index=False)
             notes = _notes(plan, data, result, len(search.trials), table)
             write_text(page, policy_page(search.candidates[0].policy, save_as, notes))
             console.say(f"{result}\npolicy: {page}, use it with augment={save_as}; trials: {table}")

@@ -98,7 +98,7 @@ def paper_extents(height: int, width: int) -> dict[str, Extent]:
 def wide_extents(height: int, width: int) -> dict[str, Extent]:
     """TrivialAugment's, the same for every size of picture.
 
-    Source: Müller and Hutter 2021, arXiv:2103.10158, table 6, "wide".
+    Source: Müller and Hutter 2021, arXiv:2103.10158, the "wide" augmentation space.
     """
     far = Extent(0.0, 0.99, signed=True)
     return extents(height, width) | {

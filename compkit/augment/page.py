@@ -1,12 +1,13 @@
 """What a search found, as a file of conf/augment/ and as a table."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from compkit.augment.search import Search
+from compkit.augment.search import Search, Trial
 from compkit.augment.space import Policy
 
 MEANINGS = {
@@ -60,19 +61,18 @@ def _line(key: str, value: Any) -> str:
     return f"  {key}: {text}" + (f"  # {MEANINGS[key]}" if key in MEANINGS else "")
 
 
-def trials_table(search: Search) -> pd.DataFrame:
+def trials_table(trials: Sequence[Trial], search_seed: int) -> pd.DataFrame:
     """A row an evaluation: number (0 is none), whether it searched or confirmed, seed, score, seconds, policy."""
-    rows = [("search", trial) for trial in search.trials] + [("confirm", trial) for trial in search.again]
     return pd.DataFrame(
         [
             {
                 "trial": trial.number,
-                "stage": stage,
+                "stage": "search" if trial.seed == search_seed else "confirm",
                 "seed": trial.seed,
                 "score": trial.score,
                 "seconds": round(trial.seconds, 3),
                 "policy": json.dumps(trial.policy),
             }
-            for stage, trial in rows
+            for trial in trials
         ]
     )

@@ -89,7 +89,7 @@ def search_policy(
         seed: of the search and of the trials; the fresh seeds are those that follow.
         top: policies that are tried again.
         repeats: fresh seeds, at least 2.
-        max_trials: end the search after so many, none included; None is by the budget alone.
+        max_trials: end the search after so many, at least 2 with none; None is by the budget alone.
         choices: names of the operations to choose among.
         clock: seconds.
         tell: called after each evaluation.
@@ -116,10 +116,11 @@ def search_policy(
 
     trials: list[Trial] = []
     slowest = 0.0
+    most = math.inf if max_trials is None else max_trials
     for number, (policy, report) in enumerate(_suggestions(seed, greater_is_better, choices)):
         # this one, and those that are to follow the search
         needed = (1 + (1 + min(top, max(1, number))) * repeats) * slowest
-        if number > 1 and (number == max_trials or clock() - start + needed > budget_seconds):
+        if number > 1 and (number >= most or clock() - start + needed > budget_seconds):
             break
         if clock() - start + needed > budget_seconds:
             raise ValueError(

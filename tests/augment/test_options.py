@@ -1,7 +1,5 @@
 """Every file of conf/augment on every kind of picture it is for."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import albumentations as A
@@ -74,11 +72,6 @@ def test_the_draw_s_seed_decides(table, option, channels):
     assert (images == again[Draw(rows, 5)].images).all()
     assert (images != again[Draw(rows, 6)].images).any()
     assert len({one.numpy().tobytes() for one in images}) > 1  # pictures of one batch differ
-
-
-def test_training_does_not_load_optuna():
-    code = "import sys, compkit.augment; sys.exit('optuna' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_single_transforms_are_added_and_dropped_on_the_command_line(plan):

@@ -150,6 +150,6 @@ def test_the_page_of_none_is_a_policy_too():
 
 def test_the_table_has_a_row_an_evaluation():
     search = search_policy(toy(), True, 60, top=1, repeats=2, max_trials=4, clock=Clock())
-    table = trials_table(search)
+    table = trials_table([*search.trials, *search.again], 0)
     assert table["stage"].tolist() == ["search"] * 4 + ["confirm"] * 4
     assert table["policy"][0] == "{}" and table["trial"][0] == 0
