@@ -10,8 +10,8 @@ import torch
 
 from compkit.competition import Folds, read_folder
 from compkit.data import Preprocessing
-from compkit.inference import AVERAGES
 from compkit.engine import Console, Ranks, choose_device, choose_threads, load_weights, read_metadata
+from compkit.inference import AVERAGES
 from compkit.pipeline import predict, predict_all, write_parquet
 from compkit.plan import Plan
 from compkit.prepare import unreadable_rows

@@ -55,9 +55,7 @@ class Trial(NamedTuple):
         """The run's own steps and their moments, epoch after epoch, without end."""
         plan, epoch, step = self.plan, 0, 0
         while True:
-            windows = epoch_windows(
-                self.fold_data, plan.trainer.accumulate, 1, self.seed, epoch, plan.epochs
-            )
+            windows = epoch_windows(self.fold_data, plan.trainer.accumulate, 1, self.seed, epoch, plan.epochs)
             draws = [draw for window in windows for draw in window[0]]
             if not draws:
                 raise ValueError(

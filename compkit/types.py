@@ -108,7 +108,9 @@ class Outputs(NamedTuple):
 
     logits: Tensor  # [B, C]; regression: in the targets' unit
     features: Tensor | None = None  # [B, D], pooled, before the neck: what metric losses compare
-    margin: tuple[Tensor, ...] = ()  # logits [B, C] with a margin on the true class, one for each of Targets.parts()
+    margin: tuple[
+        Tensor, ...
+    ] = ()  # logits [B, C] with a margin on the true class, one for each of Targets.parts()
     views: tuple[Tensor, ...] = ()  # several logits [B, C] of the same images, whose losses are averaged
     auxiliary: dict[str, Tensor] | None = None  # logits of auxiliary columns, each [B, C']
 

@@ -36,7 +36,9 @@ class AuxiliaryColumn:
 class AuxiliaryLabels(NamedTuple):
     """A column as the loss wants it."""
 
-    values: np.ndarray  # int64 [N], -1 where missing; or float32 [N, 1] in units of its spread, NaN where missing
+    values: (
+        np.ndarray
+    )  # int64 [N], -1 where missing; or float32 [N, 1] in units of its spread, NaN where missing
     task: Task
     num_outputs: int
     weight: float
@@ -54,7 +56,9 @@ def read_auxiliary(frame: pd.DataFrame, name: str, column: AuxiliaryColumn) -> A
     """
     key = f"auxiliary.{name}.column"
     if column.column not in frame.columns:
-        raise ValueError(f"{key}={column.column}: the training table has no such column, only {list(frame.columns)}.")
+        raise ValueError(
+            f"{key}={column.column}: the training table has no such column, only {list(frame.columns)}."
+        )
     cells = frame[column.column].replace("", None)
     if cells.isna().all():
         raise ValueError(f"{key}={column.column}: every row is empty. Leave this column out.")

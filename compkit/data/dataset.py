@@ -1,6 +1,7 @@
 """Tables to batches: decode, resize, augment, stack."""
 
 import os
+import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -33,9 +34,10 @@ class ImageDataset(Dataset):
     def __getitem__(self, draw: Draw) -> Batch:
         samples = [self.sample(int(row), draw.size) for row in draw.rows]
         if self.augment is not None and draw.seed is not None:
-            # albumentations has generators of its own, which NumPy's global seed does not reach;
-            # one seed a micro-batch keeps the run the same for any number of workers
-            self.augment.set_random_seed(draw.seed)
+            # albumentations has generators of its own, which NumPy's global seed does not reach; one seed a
+            # micro-batch keeps the run the same for any number of workers. set_random_seed would give every
+            # transform a generator of the same seed: two flips of p=0.5 would then always come together
+            self.augment.set_random_state(np.random.default_rng(draw.seed), random.Random(draw.seed))
             with rng_scope(draw.seed):
                 samples = [one._replace(image=self.augment(image=one.image)["image"]) for one in samples]
         return stack(samples)

@@ -24,7 +24,7 @@ from compkit.engine.terms import TermScales
 from compkit.engine.trainer import TrainerSettings
 from compkit.inference import activate, predict_logits
 from compkit.optim import batch_norm_reestimation
-from compkit.randomness import restore_rng, rng_scope, rng_state
+from compkit.randomness import restore_rng, rng_state
 
 
 def fit(
@@ -88,7 +88,11 @@ def fit(
                 scales.add(figures.terms)
                 bar.advance(count, loss=watch.check())
                 watch.remember(
-                    figures.terms.sum(), figures.grad_norm, [one.rows for one in micro], run.epoch + 1, run.window
+                    figures.terms.sum(),
+                    figures.grad_norm,
+                    [one.rows for one in micro],
+                    run.epoch + 1,
+                    run.window,
                 )
                 if settings.checkpoint_every_steps and run.window % settings.checkpoint_every_steps == 0:
                     watch.check()

@@ -32,7 +32,12 @@ class RangeTest(NamedTuple):
 
 
 def range_test(
-    stepper: Stepper, windows: Iterator[tuple[list[MicroBatch], Moment]], lr: float, start: float, end: float, steps: int
+    stepper: Stepper,
+    windows: Iterator[tuple[list[MicroBatch], Moment]],
+    lr: float,
+    start: float,
+    end: float,
+    steps: int,
 ) -> RangeTest:
     """Train with a rate that grows from step to step by the same factor, until the loss explodes.
 

@@ -97,9 +97,7 @@ class Stepper:
         learner = self.learner
         learner.set_moment(moment)
         schedule = learner.schedule
-        set_lr(
-            learner.optimizer, schedule.factor(moment.epoch, moment.epochs) if factor is None else factor
-        )
+        set_lr(learner.optimizer, schedule.factor(moment.epoch, moment.epochs) if factor is None else factor)
         self._set_momentum(moment)
         while True:
             try:
@@ -126,7 +124,9 @@ class Stepper:
             figures.append(self.gradient(window))
             return figures[-1].terms.sum()
 
-        if isinstance(self.learner.optimizer, torch.optim.LBFGS):  # asks for the gradient as often as it likes
+        if isinstance(
+            self.learner.optimizer, torch.optim.LBFGS
+        ):  # asks for the gradient as often as it likes
             self.learner.optimizer.step(closure)
             for optimizer in self.learner.optimizers[1:]:
                 optimizer.step()
@@ -166,7 +166,9 @@ class Stepper:
             self.scaler.unscale_(optimizer)
         if self.settings.l1:
             add_l1_gradient(learner.optimizer.param_groups, self.settings.l1)
-        return StepFigures(total, local_weight, window_weight, clip_gradients(learner.model, self.settings), True)
+        return StepFigures(
+            total, local_weight, window_weight, clip_gradients(learner.model, self.settings), True
+        )
 
     def _pieces(self, micro: MicroBatch) -> Iterator[tuple[Tensor, Targets]]:
         """The micro-batch ready for the network, cut into `parts`."""

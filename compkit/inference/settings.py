@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 
-
 AVERAGES = ("ema", "swa")  # kinds of averaged weights, saved beside the raw ones
 
 

@@ -133,9 +133,7 @@ class Classifier(nn.Module):
             return logits
         auxiliary = {name: head(embeddings) for name, head in self.auxiliary.items()}
         views = tuple(self._in_units(view) for view in outputs.views)
-        return outputs._replace(
-            logits=logits, features=features, views=views, auxiliary=auxiliary or None
-        )
+        return outputs._replace(logits=logits, features=features, views=views, auxiliary=auxiliary or None)
 
     def _in_units(self, logits: Tensor) -> Tensor:
         if self.target_mean is None or self.target_std is None:

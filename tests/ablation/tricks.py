@@ -85,7 +85,9 @@ def make_data(name: str, folder: Path) -> None:
     images, digits = load_source()
     rng = np.random.default_rng(1)
     order = rng.permutation(len(digits))
-    train = np.concatenate([order[digits[order] == digit][:count] for digit, count in enumerate(COUNTS[name])])
+    train = np.concatenate(
+        [order[digits[order] == digit][:count] for digit, count in enumerate(COUNTS[name])]
+    )
     rest = order[~np.isin(order, train)]
     valid, test = rest[:VALIDATION], rest[VALIDATION:]
     labels = digits.copy()
@@ -133,7 +135,9 @@ def show(out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", nargs="+", default=list(COUNTS), choices=list(COUNTS))
     parser.add_argument("--tricks", nargs="+", default=list(TRICKS), choices=list(TRICKS))
     parser.add_argument("--seeds", type=int, default=3)

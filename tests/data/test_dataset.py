@@ -82,3 +82,12 @@ def test_loading_draws_nothing_from_the_run(table):
 def test_rows_without_labels(table):
     batch = ImageDataset(Table(table.ids, table.files, None), BOX)[Draw(np.arange(2), None)]
     assert batch.targets.tolist() == [-1, -1]
+
+
+def test_transforms_draw_independently_of_each_other(table):
+    """Two flips of one half each give all four outcomes, not only both or none."""
+    flips = ImageDataset(table, BOX, [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)])
+    plain = flips.sample(0).image
+    outcomes = {image.tobytes() for image in (plain, plain[::-1], plain[:, ::-1], plain[::-1, ::-1])}
+    seen = {flips[Draw(np.array([0]), seed)].images.numpy()[0].tobytes() for seed in range(40)}
+    assert len(outcomes) == 4 and seen == outcomes

@@ -73,7 +73,7 @@ class Greedy(nn.Module):
 
 def test_memory_that_runs_out_shrinks_the_micro_batch_and_nothing_else(run_fit):
     def train(name, limit, epochs=2, **changes):
-        learner, run, folder = run_fit(name, Greedy(tiny_net(norm=False), limit), epochs=epochs, **changes)
+        learner, run, _folder = run_fit(name, Greedy(tiny_net(norm=False), limit), epochs=epochs, **changes)
         return weights_of(learner), run
 
     plain, run = train("plain", 100, batch_size=10)
@@ -112,7 +112,7 @@ def test_mixing_with_everything_resumes_bit_equal(run_fit, accumulate):
             **changes,
         )
 
-    learner, run, folder = train("straight")
+    learner, run, _folder = train("straight")
     with pytest.raises(KeyboardInterrupt):
         train("killed", fail_at=14)
     again, run_again, _ = train("killed")
@@ -173,7 +173,10 @@ def test_adaptive_clipping_bounds_each_filter():
 
 
 def test_lbfgs_fits_a_small_problem(run_fit):
-    make = lambda model: torch.optim.LBFGS(model.parameters(), lr=1.0, max_iter=20, line_search_fn="strong_wolfe")  # noqa: E731
+    def make(model):
+        return torch.optim.LBFGS(
+            model.parameters(), lr=1.0, max_iter=20, line_search_fn="strong_wolfe"
+        )
     _, run, _ = run_fit(model=tiny_net(norm=False), optimizer=make, epochs=5, batch_size=30)
     _, plain, _ = run_fit("sgd", model=tiny_net(norm=False), epochs=5, batch_size=30)
     assert run.history[-1]["train_loss"] < plain.history[-1]["train_loss"] - 0.05
@@ -182,17 +185,22 @@ def test_lbfgs_fits_a_small_problem(run_fit):
 
 
 def test_swa_is_evaluated_with_statistics_of_its_own(run_fit):
-    learner, run, folder = run_fit(averaging=lambda model: SWA(model, start=0.5), epochs=4)
+    _learner, run, folder = run_fit(averaging=lambda model: SWA(model, start=0.5), epochs=4)
     row = run.history[-1]
     assert "swa_val_log_loss" not in run.history[0] and "swa_val_log_loss" in row
     reestimated, best = row["swa_reestimated_val_log_loss"], run.best["swa"]["score"]
-    assert best == min(*(one["swa_val_log_loss"] for one in run.history[1:] if "swa_val_log_loss" in one), reestimated)
+    assert best == min(
+        *(one["swa_val_log_loss"] for one in run.history[1:] if "swa_val_log_loss" in one), reestimated
+    )
     assert (folder / "swa.safetensors").is_file()
 
 
 def test_a_snapshot_for_each_cycle(run_fit):
     _, _, folder = run_fit(schedule=CosineCycles(cycles=2), epochs=4)
-    assert sorted(file.name for file in folder.glob("snapshot_*")) == ["snapshot_1.safetensors", "snapshot_2.safetensors"]
+    assert sorted(file.name for file in folder.glob("snapshot_*")) == [
+        "snapshot_1.safetensors",
+        "snapshot_2.safetensors",
+    ]
 
 
 def test_a_term_that_drowns_the_others_is_told(run_fit, capsys):
