@@ -71,7 +71,8 @@ def plot_schedule(plan: Plan) -> Path:
             momenta = np.array([momentum for _, _, momentum in points], dtype=np.float64)
             charts.append(line_chart("Momentum", [Line("momentum", epochs, momenta)]))
         told = [
-            f"{len(points)} steps, {steps} an epoch; rate from {rates[0]:.3g} over {rates.max():.3g} to {rates[-1]:.3g}."
+            f"{len(points)} steps, {steps} an epoch; "
+            f"rate from {rates[0]:.3g} over {rates.max():.3g} to {rates[-1]:.3g}."
         ]
         section = Section("schedule", "Schedule", told, [Figure(type(schedule).__name__, charts)])
         page = free_path(_folder(plan) / f"{plan.name}_schedule.html")
@@ -93,8 +94,8 @@ def _advice(plan: Plan, test: RangeTest) -> list[str]:
             "Set a smaller start, more steps or a larger batch_size, and look at the data."
         ]
     return [
-        f"lr={test.suggestion:.2g}: here the loss fell fastest. Up to lr={test.largest:.2g}, a tenth of where it was smallest, "
-        "is usually safe with a warm-up and a falling schedule.",
+        f"lr={test.suggestion:.2g}: here the loss fell fastest. Up to lr={test.largest:.2g}, a tenth of where it was "
+        "smallest, is usually safe with a warm-up and a falling schedule.",
         f"{len(test.rates)} steps of {plan.batch_size * plan.trainer.accumulate} images; "
         "another batch size or optimizer wants another rate.",
     ]

@@ -135,8 +135,8 @@ def check_parts(plan: Plan, learner: Learner) -> None:
         )
     if getattr(head, "has_margin", False) and any(isinstance(one, SetLoss) for one in loss.modules()):
         raise ValueError(
-            f"model/head with a margin needs a loss of single samples, and loss {type(loss).__name__} holds one of whole "
-            "batches. Set model/head=linear, or loss=cross_entropy."
+            f"model/head with a margin needs a loss of single samples, and loss {type(loss).__name__} holds one of "
+            "whole batches. Set model/head=linear, or loss=cross_entropy."
         )
 
 

@@ -9,7 +9,7 @@ import albumentations as A
 import cv2
 import numpy as np
 
-from compkit.augment.ranges import interval
+from compkit.ranges import interval
 
 
 class Box(NamedTuple):

@@ -24,9 +24,8 @@ from compkit.augment.operations import (
     possible,
     wide_extents,
 )
-from compkit.augment.ranges import interval
 from compkit.augment.tables import POLICIES
-from compkit.data.ranges import number, share, whole
+from compkit.ranges import interval, one_of, require, whole, zero_to_one
 
 GREY = 0.5  # what comes in from outside in the papers
 
@@ -47,7 +46,7 @@ class Policy(A.ImageOnlyTransform):
 
     def __init__(self, fill: float = GREY, leave_out: Sequence[str] = (), p: float = 1.0):
         super().__init__(p=p)
-        self.fill = share("augment.policy.fill", fill, "0.5")
+        self.fill = zero_to_one("augment.policy.fill", fill, "0.5")
         self.leave_out = check_names("augment.policy.leave_out", leave_out)
 
     def draw(self, channels: int) -> list[Step]:
@@ -89,9 +88,7 @@ class AutoAugment(Policy):
     ):
         super().__init__(fill, leave_out, p)
         self.names = [name for name in OPERATIONS if name not in leave_out]
-        if policy not in POLICIES:
-            raise ValueError(f"augment.policy.policy: got {policy!r}; expected one of {', '.join(POLICIES)}.")
-        self.policy = policy
+        self.policy = one_of("augment.policy.policy", policy, tuple(POLICIES))
 
     def draw(self, channels: int) -> list[Step]:
         pair = self.py_random.choice(POLICIES[self.policy])
@@ -126,11 +123,11 @@ class RandAugment(Policy):
     ):
         super().__init__(fill, leave_out, p)
         self.num_operations = whole("augment.policy.num_operations", num_operations, 1, "2")
-        self.magnitude = number(
+        self.magnitude = require(
             "augment.policy.magnitude",
             magnitude,
-            lambda given: 0 <= given <= 10,
-            "a number from 0 to 10, usually 9",
+            lambda number: 0 <= number <= 10,
+            "a number >= 0 and <= 10, e.g. augment.policy.magnitude=9",
         )
         self.names = remaining(leave_out)
 

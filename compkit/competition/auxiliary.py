@@ -69,7 +69,8 @@ def read_auxiliary(frame: pd.DataFrame, name: str, column: AuxiliaryColumn) -> A
         numbers = pd.to_numeric(cells).to_numpy(dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{key}={column.column}: holds text ({error}), but its task is regression. Set auxiliary.{name}.task=multiclass."
+            f"{key}={column.column}: holds text ({error}), but its task is regression. "
+            f"Set auxiliary.{name}.task=multiclass."
         ) from error
     spread = np.nanstd(numbers)
     scaled = (numbers - np.nanmean(numbers)) / (spread if spread > 0 else 1)

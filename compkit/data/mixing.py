@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compkit.data.ranges import number, share, whole
+from compkit.ranges import not_negative, whole, zero_to_one
 from compkit.types import Moment
 
 
@@ -24,24 +24,35 @@ class Mix(NamedTuple):
 
     def images(self, images: Tensor) -> Tensor:
         """The mixed images, [B, C, H, W], in the memory layout they came in."""
-        weight = (1 - self.share)[:, None, None, None]
-        if self.boxes is not None:
-            inside = _inside(self.boxes, images.shape[2], images.shape[3])
-            is_cut = (inside.flatten(1).any(dim=1))[:, None, None, None]
+        # views whose memory is one straight line: gathering and masking across its order costs ten times as much
+        last = images.stride(1) == 1
+        pixels = images.permute(0, 2, 3, 1) if last else images
+        other = pixels.index_select(0, self.order)
+        weight = (1 - self.share).to(images.dtype)
+        if self.boxes is None:
+            mixed = torch.lerp(pixels, other, weight[:, None, None, None])
+        else:
             # an empty box leaves the whole picture, whose share of the other one is then 0, or mixup's
-            weight = torch.where(is_cut, inside.float(), weight)
-        # with weights of 0 and 1 lerp returns either picture to the bit
-        return torch.lerp(images, images[self.order], weight.to(images.dtype))
+            is_cut = self.boxes[:, 2] > self.boxes[:, 0]
+            is_cut &= self.boxes[:, 3] > self.boxes[:, 1]
+            # with a weight of 0 lerp returns the first picture to the bit
+            mixed = torch.lerp(pixels, other, weight.masked_fill(is_cut, 0)[:, None, None, None])
+            mixed = _paste(mixed, other, self.boxes, last)
+        return mixed.permute(0, 3, 1, 2) if last else mixed
 
 
-def _inside(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Which pixels lie in each image's box, bool [B, 1, H, W]."""
+def _paste(images: Tensor, other: Tensor, boxes: Tensor, last: bool) -> Tensor:
+    """The images with each one's box from `other`: [B, H, W, C] when channels are last, else [B, C, H, W]."""
+    height, width = images.shape[1:3] if last else images.shape[2:]
     top, left, bottom, right = boxes[:, :, None].unbind(dim=1)
     rows = torch.arange(height, device=boxes.device)
     columns = torch.arange(width, device=boxes.device)
-    in_rows = (rows >= top) & (rows < bottom)
-    in_columns = (columns >= left) & (columns < right)
-    return (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+    in_rows, in_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
+    if last:  # a row of pixels and their channels is one line
+        in_columns = in_columns.repeat_interleave(images.shape[3], dim=1)
+        inside = in_rows[:, :, None] & in_columns[:, None, :]
+        return torch.where(inside, other.flatten(2), images.flatten(2)).view_as(images)
+    return torch.where((in_rows[:, :, None] & in_columns[:, None, :])[:, None], other, images)
 
 
 class NoMixing:
@@ -84,15 +95,15 @@ class Mixing:
         per_sample: bool = True,
     ):
         self.mixup_alpha, self.cutmix_alpha = (
-            number(f"mixing.{key}", value, lambda given: given >= 0, f"a number >= 0, e.g. mixing.{key}=1.0")
+            not_negative(f"mixing.{key}", value, "1.0")
             for key, value in (("mixup_alpha", mixup_alpha), ("cutmix_alpha", cutmix_alpha))
         )
         if self.mixup_alpha == self.cutmix_alpha == 0:
             raise ValueError(
                 "mixing.mixup_alpha and mixing.cutmix_alpha are both 0: nothing is left to mix. Set mixing=none."
             )
-        self.probability = share("mixing.probability", probability, "0.5")
-        chosen = share("mixing.cutmix_probability", cutmix_probability, "0.5")
+        self.probability = zero_to_one("mixing.probability", probability, "0.5")
+        chosen = zero_to_one("mixing.cutmix_probability", cutmix_probability, "0.5")
         self.cutmix_probability = 0.0 if self.cutmix_alpha == 0 else 1.0 if self.mixup_alpha == 0 else chosen
         self.off_epochs = whole("mixing.off_epochs", off_epochs, 0, "5")
         self.per_sample = bool(per_sample)

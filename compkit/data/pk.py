@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from compkit.data.ranges import whole
 from compkit.data.samplers import Sampler
+from compkit.ranges import whole
 from compkit.types import Task
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compkit.data.ranges import number, share, whole
+from compkit.ranges import below_one, one_of, whole, zero_to_one
 from compkit.types import Task
 
 
@@ -80,9 +80,7 @@ class ClassSampler(Sampler):
 
     def __init__(self, samples: int | None = None, several: str = "mean"):
         self.samples = None if samples is None else whole("sampler.samples", samples, 1, "20000")
-        if several not in ("mean", "max"):
-            raise ValueError(f"sampler.several: got {several!r}; expected mean or max.")
-        self.several = several
+        self.several = one_of("sampler.several", several, ("mean", "max"))
 
     def class_weights(self, counts: np.ndarray) -> np.ndarray:
         """How often an image of each class is drawn, up to a factor, from the images of each class [C]."""
@@ -117,7 +115,7 @@ class FrequencySampler(ClassSampler):
 
     def __init__(self, power: float = 1.0, samples: int | None = None, several: str = "mean"):
         super().__init__(samples, several)
-        self.power = share("sampler.power", power, "0.5")
+        self.power = zero_to_one("sampler.power", power, "0.5")
         self.name = "square_root" if self.power == 0.5 else "balanced"
 
     def class_weights(self, counts: np.ndarray) -> np.ndarray:
@@ -144,8 +142,7 @@ class EffectiveNumberSampler(ClassSampler):
 
     def __init__(self, beta: float = 0.999, samples: int | None = None, several: str = "mean"):
         super().__init__(samples, several)
-        expected = "a number >= 0 and < 1, e.g. sampler.beta=0.999"
-        self.beta = number("sampler.beta", beta, lambda given: 0 <= given < 1, expected)
+        self.beta = below_one("sampler.beta", beta, "0.999")
 
     def class_weights(self, counts: np.ndarray) -> np.ndarray:
         return _of_present(counts, (1 - self.beta) / (1 - self.beta ** counts.clip(1)))

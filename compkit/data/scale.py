@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from compkit.data.order import Size
-from compkit.data.ranges import number, whole
+from compkit.ranges import inside_zero_to_one, one_of, positive, whole
 
 
 class FixedScale:
@@ -67,9 +67,7 @@ class VaryingScale(FixedScale):
             self.multiple_of = auto_multiple(image_size)
         else:
             self.multiple_of = whole("scale.multiple_of", multiple_of, 1, "32")
-        if batch not in ("memory", "fixed"):
-            raise ValueError(f"scale.batch: got {batch!r}; expected memory or fixed.")
-        self.batch = batch
+        self.batch = one_of("scale.batch", batch, ("memory", "fixed"))
 
     def batch_size_at(self, size: Size, batch_size: int) -> int:
         return batch_size if self.batch == "fixed" else batch_size_at(batch_size, self.image_size, size)
@@ -138,7 +136,7 @@ class MultiScale(VaryingScale):
         if sizes is not None:
             self.choices = [None if size == image_size else size for size in map(_size, sizes)]
         else:
-            values = [_factor("scale.factors", factor) for factor in given]
+            values = [positive("scale.factors", factor, "[0.75,1.0,1.25]") for factor in given]
             self._refuse_one_size(values)
             self.choices = [self.size_at(factor) for factor in values]
 
@@ -177,8 +175,7 @@ class ProgressiveScale(VaryingScale):
         batch: str = "fixed",
     ):
         super().__init__(image_size, multiple_of, batch)
-        expected = "a number between 0 and 1, e.g. scale.start=0.5"
-        self.start = number("scale.start", start, lambda given: 0 < given < 1, expected)
+        self.start = inside_zero_to_one("scale.start", start, "0.5")
         self.stages = whole("scale.stages", stages, 2, "4")
         self._refuse_one_size([self.start])
 
@@ -230,10 +227,6 @@ def batch_size_at(batch_size: int, nominal: Size, size: Size) -> int:
     """
     area = nominal[0] * nominal[1] / (size[0] * size[1])
     return max(min(2, batch_size), round(batch_size * area))
-
-
-def _factor(key: str, value: Any) -> float:
-    return number(key, value, lambda given: given > 0, f"numbers > 0, e.g. {key}=[0.75,1.0,1.25]")
 
 
 def _size(value: Any) -> Size:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from compkit.data.preprocessing import Preprocessing
-from compkit.data.ranges import number, whole
+from compkit.ranges import require, whole
 
 Load = Callable[[int], np.ndarray]  # row of the table -> its image as `Preprocessing.load` returns it
 
@@ -74,7 +74,7 @@ class TanhScaling(MeasuredScaling):
         super().__init__(samples)
         expected = "auto or a number > 0, a share of the full range, e.g. scaling.level=0.1"
         self.level = (
-            None if level == "auto" else number("scaling.level", level, lambda given: given > 0, expected)
+            None if level == "auto" else require("scaling.level", level, lambda given: given > 0, expected)
         )
 
     def fit(self, load: Load, rows: np.ndarray, preprocessing: Preprocessing) -> Preprocessing:
@@ -104,7 +104,7 @@ class PercentileScaling(MeasuredScaling):
         super().__init__(samples)
         usual = "e.g. scaling.low=1 scaling.high=99"
         self.low, self.high = (
-            number(f"scaling.{key}", value, lambda given: 0 <= given <= 100, f"a percentile, {usual}")
+            require(f"scaling.{key}", value, lambda given: 0 <= given <= 100, f"a percentile, {usual}")
             for key, value in (("low", low), ("high", high))
         )
         if self.low >= self.high:

@@ -68,6 +68,7 @@ def fit(
             stepper.wrap()
         stepper.module.train()
         learner.loss.train()
+        parts = stepper.parts
         start = time.perf_counter() - run.seconds
         total = sum(len(draw.rows) for draw in draws)
         with console.epoch(total, f"{title} epoch {run.epoch + 1}/{epochs}") as bar:
@@ -99,6 +100,8 @@ def fit(
                     _save(folder, stepper, run, sums)
             watch.check()
 
+        if stepper.parts != parts:
+            console.warn(f"{title}: {stepper.describe_parts()}")
         run.epoch += 1
         row = _training_row(run, ranks.sum(sums).tolist(), names, learner, ranks.world)
         learner.averaging.end_epoch(model, run.epoch, epochs)

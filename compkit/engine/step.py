@@ -109,6 +109,14 @@ class Stepper:
                 self.parts *= 2
                 torch.cuda.empty_cache()
 
+    def describe_parts(self) -> str:
+        """What to tell when memory ran out and micro-batches were cut."""
+        return (
+            f"memory ran out, so micro-batches are cut into {self.parts} parts. The gradient stays that of the whole, but "
+            f"batch norm sees the parts. Next time set batch_size={max(1, self.data.batch_size // self.parts)} "
+            f"trainer.accumulate={self.settings.accumulate * self.parts}."
+        )
+
     def try_out(self, micro: MicroBatch, moment: Moment) -> None:
         """One forward pass and loss, as in training, on this micro-batch; nothing is learnt."""
         self.learner.set_moment(moment)
@@ -124,18 +132,19 @@ class Stepper:
             figures.append(self.gradient(window))
             return figures[-1].terms.sum()
 
-        if isinstance(
-            self.learner.optimizer, torch.optim.LBFGS
-        ):  # asks for the gradient as often as it likes
+        # L-BFGS asks for the gradient as often as it likes
+        if isinstance(self.learner.optimizer, torch.optim.LBFGS):
             self.learner.optimizer.step(closure)
             for optimizer in self.learner.optimizers[1:]:
                 optimizer.step()
+            self._zero_grad()
             return figures[0]
         closure()
         scale = self.scaler.get_scale()
         for optimizer in self.learner.optimizers:
             self.scaler.step(optimizer)
         self.scaler.update()
+        self._zero_grad()  # validation needs the memory
         return figures[0]._replace(is_taken=self.scaler.get_scale() >= scale)
 
     def gradient(self, window: Sequence[MicroBatch]) -> StepFigures:

@@ -7,6 +7,7 @@ from torch.optim import SGD, Optimizer
 
 from compkit.losses.loss import Loss
 from compkit.losses.reduce import at_least_float32
+from compkit.ranges import positive
 from compkit.types import Task
 
 
@@ -51,9 +52,7 @@ class Center(Loss):
 
     def __init__(self, lr: float = 0.5, class_counts: np.ndarray | None = None) -> None:
         super().__init__(class_counts=class_counts)
-        if not 0 < float(lr) < np.inf:
-            raise ValueError(f"loss.lr: {lr} given, expected a number above 0, usually 0.5.")
-        self.lr = float(lr)
+        self.lr = positive("loss.lr", lr, "0.5")
 
     def prepare(self, num_features: int) -> None:
         if self.class_counts is None:

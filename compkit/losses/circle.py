@@ -7,6 +7,7 @@ from torch import Tensor
 
 from compkit.losses.pairs import AnchorLoss, has_pairs, same_class, unit_length
 from compkit.losses.reduce import at_least_float32
+from compkit.ranges import below_one, positive
 
 
 def cosine_similarities(features: Tensor) -> Tensor:
@@ -73,11 +74,8 @@ class Circle(AnchorLoss):
         self, margin: float = 0.25, gamma: float = 256.0, class_counts: np.ndarray | None = None
     ) -> None:
         super().__init__(class_counts)
-        if not 0 <= float(margin) < 1:
-            raise ValueError(f"loss.margin: {margin} given, expected a number in [0, 1), usually 0.25.")
-        if not 0 < float(gamma) < np.inf:
-            raise ValueError(f"loss.gamma: {gamma} given, expected a number above 0, usually 256.")
-        self.margin, self.gamma = float(margin), float(gamma)
+        self.margin = below_one("loss.margin", margin, "0.25")
+        self.gamma = positive("loss.gamma", gamma, "256")
 
     def per_sample(self, features: Tensor, labels: Tensor) -> Tensor:
         return circle_loss(features, labels, self.margin, self.gamma)

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from compkit.ranges import below_one
+
 KINDS = ("inverse_frequency", "effective_number")
 
 
@@ -58,7 +60,7 @@ def given_weights(key: str, weights: Sequence[float], num_classes: int | None) -
     if num_classes is not None and len(weights) != num_classes:
         raise ValueError(f"{key}: {len(weights)} weights given for {num_classes} classes; give one for each.")
     if not all(isinstance(weight, int | float) and 0 < weight < np.inf for weight in weights):
-        raise ValueError(f"{key}: {weights!r} given, expected a list of numbers above 0.")
+        raise ValueError(f"{key}: got {weights!r}; expected a list of numbers above 0.")
     return torch.tensor(weights, dtype=torch.float32)
 
 
@@ -81,7 +83,7 @@ def resolve_class_weight(
         )
     if class_weight not in KINDS:
         raise ValueError(
-            f"loss.class_weight: {class_weight!r} given, expected null, one number a class, or one of "
+            f"loss.class_weight: got {class_weight!r}; expected null, one number a class, or one of "
             f"{', '.join(KINDS)}."
         )
     if class_counts is None:
@@ -89,6 +91,5 @@ def resolve_class_weight(
             f"loss.class_weight: {class_weight} needs the samples of each class; give class_counts, or the "
             "weights as a list."
         )
-    if not 0 <= float(beta) < 1:
-        raise ValueError(f"loss.beta: {beta} given, expected a number in [0, 1), such as 0.999.")
-    return torch.from_numpy(class_weights(class_weight, class_counts, float(beta))).float()
+    beta = below_one("loss.beta", beta, "0.999")
+    return torch.from_numpy(class_weights(class_weight, class_counts, beta)).float()

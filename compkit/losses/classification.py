@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from compkit.losses.class_weights import given_weights, resolve_class_weight
 from compkit.losses.loss import Loss
-from compkit.losses.ranges import check_smoothing
 from compkit.losses.reduce import at_least_float32, column_mean
+from compkit.ranges import below_one
 from compkit.types import Task
 
 
@@ -135,7 +135,7 @@ class CrossEntropy(ClassLoss):
         class_counts: np.ndarray | None = None,
     ) -> None:
         super().__init__(class_weight, beta, reduce, class_counts)
-        self.smoothing = check_smoothing(smoothing)
+        self.smoothing = below_one("loss.smoothing", smoothing, "0.1")
 
     def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
         return cross_entropy(inputs, labels, self.class_weight, self.smoothing)
@@ -175,7 +175,7 @@ class BCE(Loss):
         class_counts: np.ndarray | None = None,
     ) -> None:
         super().__init__(reduce, class_counts)
-        self.smoothing = check_smoothing(smoothing)
+        self.smoothing = below_one("loss.smoothing", smoothing, "0.1")
         weight = resolve_class_weight(class_weight, class_counts, beta)
         self.register_buffer("class_weight", weight, persistent=False)
         positive = None

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from compkit.losses.loss import SetLoss, as_shares
-from compkit.losses.ranges import not_negative
 from compkit.losses.reduce import at_least_float32
+from compkit.ranges import not_negative
 from compkit.types import Task
 
 
@@ -58,7 +58,7 @@ class Dice(SetLoss):
 
     def __init__(self, smooth: float = 1.0, class_counts: np.ndarray | None = None) -> None:
         super().__init__(class_counts)
-        self.smooth = not_negative("loss.smooth", smooth, "usually 1")
+        self.smooth = not_negative("loss.smooth", smooth, "1")
 
     def of_batch(self, inputs: Tensor, labels: Tensor) -> Tensor:
         probs = at_least_float32(inputs).softmax(dim=1)

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from compkit.losses.label_sets import LabelSetLoss
 from compkit.losses.loss import SetLoss, as_shares
-from compkit.losses.ranges import above_zero
 from compkit.losses.reduce import at_least_float32
+from compkit.ranges import positive
 from compkit.types import Task
 
 
@@ -61,8 +61,8 @@ class SoftFBeta(LabelSetLoss):
         class_counts: np.ndarray | None = None,
     ) -> None:
         super().__init__(axis, reduce, class_counts)
-        self.beta = above_zero("loss.beta", beta, "usually 1 or 2")
-        self.smooth = above_zero("loss.smooth", smooth, "usually 1")
+        self.beta = positive("loss.beta", beta, "2")
+        self.smooth = positive("loss.smooth", smooth, "1")
 
     def of_sets(self, logits: Tensor, labels: Tensor) -> Tensor:
         probs = at_least_float32(logits).sigmoid()
@@ -91,8 +91,8 @@ class SoftmaxFBeta(SetLoss):
         self, beta: float = 1.0, smooth: float = 1.0, class_counts: np.ndarray | None = None
     ) -> None:
         super().__init__(class_counts)
-        self.beta = above_zero("loss.beta", beta, "usually 1 or 2")
-        self.smooth = above_zero("loss.smooth", smooth, "usually 1")
+        self.beta = positive("loss.beta", beta, "2")
+        self.smooth = positive("loss.smooth", smooth, "1")
 
     def of_batch(self, inputs: Tensor, labels: Tensor) -> Tensor:
         probs = at_least_float32(inputs).softmax(dim=1)

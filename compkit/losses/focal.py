@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from compkit.losses.classification import BCE, CrossEntropy
 from compkit.losses.loss import as_shares
-from compkit.losses.ranges import not_negative, require
 from compkit.losses.reduce import at_least_float32, column_mean
+from compkit.ranges import inside_zero_to_one, not_negative
 
 
 def focal_loss(
@@ -111,7 +111,7 @@ class FocalLoss(CrossEntropy):
         class_counts: np.ndarray | None = None,
     ) -> None:
         super().__init__(smoothing, class_weight, beta, reduce, class_counts)
-        self.gamma = not_negative("loss.gamma", gamma, "usually 2")
+        self.gamma = not_negative("loss.gamma", gamma, "2")
 
     def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
         return focal_loss(inputs, labels, self.gamma, self.class_weight, self.smoothing)
@@ -143,12 +143,8 @@ class BinaryFocalLoss(BCE):
         class_counts: np.ndarray | None = None,
     ) -> None:
         super().__init__(smoothing, class_weight, None, beta, reduce, class_counts)
-        self.gamma = not_negative("loss.gamma", gamma, "usually 2")
-        self.alpha = alpha
-        if alpha is not None:
-            self.alpha = require(
-                "loss.alpha", alpha, lambda number: 0 < number < 1, "null or a number in (0, 1), usually 0.25"
-            )
+        self.gamma = not_negative("loss.gamma", gamma, "2")
+        self.alpha = None if alpha is None else inside_zero_to_one("loss.alpha", alpha, "0.25")
 
     def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
         return binary_focal_loss(inputs, labels, self.gamma, self.alpha, self.class_weight, self.smoothing)

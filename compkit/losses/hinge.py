@@ -6,8 +6,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from compkit.losses.classification import ClassLoss
-from compkit.losses.ranges import above_zero
 from compkit.losses.reduce import at_least_float32
+from compkit.ranges import positive
 
 
 def multiclass_hinge(
@@ -66,7 +66,7 @@ class Hinge(ClassLoss):
         class_counts: np.ndarray | None = None,
     ) -> None:
         super().__init__(class_weight, beta, reduce, class_counts)
-        self.margin = above_zero("loss.margin", margin, "usually 1")
+        self.margin = positive("loss.margin", margin, "1")
 
     def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
         return multiclass_hinge(inputs, labels, self.margin, self.class_weight)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from compkit.losses.loss import Loss, SetLoss
 from compkit.losses.reduce import Mean
+from compkit.ranges import one_of
 from compkit.types import Outputs, Targets, Task
 
 AXES = ("sample", "class", "all")
@@ -32,9 +33,7 @@ class LabelSetLoss(SetLoss):
         self, axis: str = "sample", reduce: nn.Module | None = None, class_counts: np.ndarray | None = None
     ) -> None:
         super().__init__(class_counts)
-        if axis not in AXES:
-            raise ValueError(f"loss.axis: {axis!r} given, expected one of {', '.join(AXES)}.")
-        self.axis = axis
+        self.axis = one_of("loss.axis", axis, AXES)
         self.per_batch = axis != "sample"
         self.reduce = self.reduce if reduce is None else reduce
         if self.per_batch and not isinstance(self.reduce, Mean):

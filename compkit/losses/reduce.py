@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from compkit.losses.ranges import not_negative, require
+from compkit.ranges import above_zero_to_one, not_negative, whole
 from compkit.types import Moment
 
 
@@ -87,27 +87,14 @@ class TopK(nn.Module):
         super().__init__()
         if (fraction is None) == (count is None):
             raise ValueError(
-                f"loss.reduce: fraction {fraction} and count {count} given, expected exactly one of them. "
+                f"loss.reduce: got fraction={fraction} and count={count}; expected exactly one of them. "
                 "Set the other to null: loss.reduce.fraction=null loss.reduce.count=16."
             )
-        self.fraction, self.count = fraction, count
-        if fraction is not None:
-            self.fraction = require(
-                "loss.reduce.fraction",
-                fraction,
-                lambda number: 0 < number <= 1,
-                "a number in (0, 1], usually 0.7",
-            )
-        if count is not None:
-            self.count = int(
-                require(
-                    "loss.reduce.count",
-                    count,
-                    lambda number: number >= 1 and number == int(number),
-                    "a whole number >= 1",
-                )
-            )
-        self.warmup_epochs = not_negative("loss.reduce.warmup_epochs", warmup_epochs, "usually 0 to 5")
+        self.fraction = (
+            None if fraction is None else above_zero_to_one("loss.reduce.fraction", fraction, "0.7")
+        )
+        self.count = None if count is None else whole("loss.reduce.count", count, 1, "16")
+        self.warmup_epochs = not_negative("loss.reduce.warmup_epochs", warmup_epochs, "5")
         self.progress = 0.0 if self.warmup_epochs else 1.0  # of the warm-up, 0-1
 
     def set_moment(self, moment: Moment) -> None:

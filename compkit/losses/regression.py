@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from compkit.losses.class_weights import given_weights
 from compkit.losses.loss import Loss
-from compkit.losses.ranges import above_zero
 from compkit.losses.reduce import at_least_float32, column_mean
+from compkit.ranges import positive
 from compkit.types import Task
 
 
@@ -142,7 +142,7 @@ class Huber(RegressionLoss):
         class_counts: np.ndarray | None = None,
     ) -> None:
         super().__init__(column_weight, reduce, class_counts)
-        self.delta = above_zero("loss.delta", delta, "in target units")
+        self.delta = positive("loss.delta", delta, "1")
 
     def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
         return huber(inputs, labels, self.delta, self.column_weight)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from compkit.losses.pairs import AnchorLoss, has_pairs, same_class, unit_length
 from compkit.losses.reduce import at_least_float32
+from compkit.ranges import not_negative
 
 
 @torch.no_grad()
@@ -88,9 +89,8 @@ class Triplet(AnchorLoss):
         class_counts: np.ndarray | None = None,
     ) -> None:
         super().__init__(class_counts)
-        if not 0 <= float(margin) < np.inf:
-            raise ValueError(f"loss.margin: {margin} given, expected a number >= 0, usually 0.3.")
-        self.margin = None if soft_margin else float(margin)
+        margin = not_negative("loss.margin", margin, "0.3")
+        self.margin = None if soft_margin else margin
         self.normalise = bool(normalise)
 
     def per_sample(self, features: Tensor, labels: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from compkit.losses.loss import Loss
+from compkit.ranges import not_negative
 from compkit.types import Outputs, Targets, Task
 
 
@@ -175,6 +176,4 @@ def check_weights(weights: Mapping[str, float], names: tuple[str, ...]) -> dict[
                 f"loss.weights.{name}: there is no such term, only {', '.join(names)}. Correct the name, or drop "
                 f"the weight: ~loss.weights.{name}."
             )
-        if not isinstance(weight, int | float) or not 0 <= weight < np.inf:
-            raise ValueError(f"loss.weights.{name}: {weight!r} given, expected a number >= 0, usually 1.")
-    return {name: float(weight) for name, weight in weights.items()}
+    return {name: not_negative(f"loss.weights.{name}", weight, "1") for name, weight in weights.items()}

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from compkit.models.head import Head
 from compkit.models.margin import cosines
-from compkit.models.ranges import positive, whole
+from compkit.ranges import positive, whole
 from compkit.types import Outputs, Targets, Task
 
 

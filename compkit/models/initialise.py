@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from compkit.models.ranges import one_of, positive
+from compkit.ranges import one_of, positive
 
 DISTRIBUTIONS = ("normal", "uniform", "truncated_normal")
 MODES = ("fan_in", "fan_out", "fan_avg")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from compkit.models.angular import MarginHead
 from compkit.models.margin import arc_margin, cos_margin, dynamic_margins, sphere_ease, sphere_margin
-from compkit.models.ranges import positive, require, whole
+from compkit.ranges import positive, require, whole, zero_to_one
 from compkit.types import Moment
 
 
@@ -41,8 +41,7 @@ class CosFaceHead(MarginHead):
         margin: float = 0.35,
     ) -> None:
         super().__init__(in_features, num_outputs, bias, class_counts, scale)
-        expected = "a difference of cosines from 0 to 1, e.g. model.head.margin=0.35"
-        self.margin = require("model.head.margin", margin, lambda number: 0 <= number <= 1, expected)
+        self.margin = zero_to_one("model.head.margin", margin, "0.35")
 
     def with_margin(self, cosine: Tensor, labels: Tensor) -> Tensor:
         return cos_margin(cosine, labels, self.margin)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from compkit.models.head import Head, LinearHead
-from compkit.models.ranges import below_one, one_of, whole
+from compkit.ranges import below_one, one_of, whole
 from compkit.types import Outputs, Targets
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {

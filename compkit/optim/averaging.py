@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from compkit.optim.ranges import below_one, positive, zero_to_one
+from compkit.ranges import below_one, positive, zero_to_one
 
 
 def tensors(model: nn.Module) -> list[Tensor]:

@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from compkit.optim.groups import param_groups
-from compkit.optim.ranges import not_negative
+from compkit.ranges import not_negative
 
 FUSED_DEVICES = ("cpu", "cuda")  # one kernel a step: AdamW on a CPU is about 3 times faster
 

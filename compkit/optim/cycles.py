@@ -5,8 +5,8 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import Any
 
-from compkit.optim.ranges import require, share_of_past, whole, zero_to_one
 from compkit.optim.schedule import Schedule
+from compkit.ranges import above_zero_to_one, inside_zero_to_one, one_of, require, whole, zero_to_one
 
 
 def cosine_between(start: float, end: float, done: float) -> float:
@@ -54,8 +54,7 @@ class CosineCycles(Schedule):
         super().__init__(**common)
         self.cycles = whole("schedule.cycles", cycles, 1, "3")
         self.min_factor = zero_to_one("schedule.min_factor", min_factor, "0.01")
-        expected = "a number > 0 and <= 1, e.g. schedule.cycle_decay=0.8"
-        self.cycle_decay = require("schedule.cycle_decay", cycle_decay, lambda x: 0 < x <= 1, expected)
+        self.cycle_decay = above_zero_to_one("schedule.cycle_decay", cycle_decay, "0.8")
         expected = "a number >= 1, e.g. schedule.cycle_mult=2"
         self.cycle_mult = require("schedule.cycle_mult", cycle_mult, lambda x: x >= 1, expected)
 
@@ -126,14 +125,11 @@ class OneCycle(Schedule):
         hold_epochs: float = 0.0,
     ) -> None:
         super().__init__(warmup_epochs, warmup_start_factor, hold_epochs, momentum_start)
-        expected = "a number > 0 and < 1, e.g. schedule.rise_share=0.3"
-        self.rise_share = require("schedule.rise_share", rise_share, lambda x: 0 < x < 1, expected)
+        self.rise_share = inside_zero_to_one("schedule.rise_share", rise_share, "0.3")
         self.start_factor = zero_to_one("schedule.start_factor", start_factor, "0.04")
         self.end_factor = zero_to_one("schedule.end_factor", end_factor, "4e-6")
-        if shape not in ("cosine", "linear"):
-            raise ValueError(f"schedule.shape: got {shape!r}; expected cosine or linear.")
-        self.shape = shape
-        self.momentum_peak = share_of_past("schedule.momentum_peak", momentum_peak, "0.85")
+        self.shape = one_of("schedule.shape", shape, ("cosine", "linear"))
+        self.momentum_peak = inside_zero_to_one("schedule.momentum_peak", momentum_peak, "0.85")
 
     def between(self, values: tuple[float, float, float], epoch: float, epochs: float) -> float:
         """The value at start, peak and end, with the flanks between them."""

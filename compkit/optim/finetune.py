@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from compkit.optim.groups import param_groups, split_by_decay, undecayed
 from compkit.optim.places import FROZEN, Place, backbone_places, designed
-from compkit.optim.ranges import positive, require, whole
+from compkit.ranges import above_zero_to_one, positive, whole
 
 ALL = "all"
 MODES = {
@@ -65,8 +65,7 @@ class Finetune:
             ALL if freeze_stages == ALL else whole("finetune.freeze_stages", freeze_stages, 0, "2")
         )
         self.backbone_lr_factor = positive("finetune.backbone_lr_factor", backbone_lr_factor, "0.1")
-        expected = "a number > 0 and <= 1, e.g. finetune.layer_decay=0.75"
-        self.layer_decay = require("finetune.layer_decay", layer_decay, lambda x: 0 < x <= 1, expected)
+        self.layer_decay = above_zero_to_one("finetune.layer_decay", layer_decay, "0.75")
 
     @property
     def is_full(self) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from compkit.optim.ranges import not_negative
+from compkit.ranges import not_negative
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import torch
 from torch.optim import Optimizer
 
 from compkit.optim.builder import OptimizerBuilder
-from compkit.optim.ranges import whole
+from compkit.ranges import whole
 
 
 class LBFGS(OptimizerBuilder):

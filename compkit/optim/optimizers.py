@@ -6,7 +6,7 @@ import torch
 from torch.optim import Optimizer
 
 from compkit.optim.builder import OptimizerBuilder, fusable
-from compkit.optim.ranges import below_one, not_negative
+from compkit.ranges import below_one, not_negative
 
 
 class SGD(OptimizerBuilder):

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from compkit.optim.ranges import not_negative, zero_to_one
 from compkit.optim.schedule import Schedule
+from compkit.ranges import not_negative, whole, zero_to_one
 
 
 class Plateau(Schedule):
@@ -40,7 +40,7 @@ class Plateau(Schedule):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        self.patience = int(not_negative("schedule.patience", patience, "4"))
+        self.patience = whole("schedule.patience", patience, 0, "4")
         self.gamma = zero_to_one("schedule.gamma", gamma, "0.1")
         self.min_factor = zero_to_one("schedule.min_factor", min_factor, "0.01")
         self.threshold = not_negative("schedule.threshold", threshold, "1e-4")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from compkit.optim.ranges import not_negative, positive, require, zero_to_one
 from compkit.optim.schedule import Schedule
+from compkit.ranges import above_zero_to_one, not_negative, positive, require, zero_to_one
 
 # 4.1 - 1.1 is 2.9999999999999996: a drop must not come a step late for that
 ROUNDING = 1e-9
@@ -128,8 +128,7 @@ class Exponential(Schedule):
 
     def __init__(self, gamma: float = 0.9, min_factor: float = 0.0, **common: Any) -> None:
         super().__init__(**common)
-        expected = "a number > 0 and <= 1, e.g. schedule.gamma=0.9"
-        self.gamma = require("schedule.gamma", gamma, lambda number: 0 < number <= 1, expected)
+        self.gamma = above_zero_to_one("schedule.gamma", gamma, "0.9")
         self.min_factor = zero_to_one("schedule.min_factor", min_factor, "0.01")
 
     def decay(self, epoch: float, epochs: float) -> float:

@@ -3,9 +3,10 @@
 Every trick is the baseline plus its overrides, trained with the same seeds on the same training pictures and scored
 on some 1100 to 1500 test pictures with right labels, by the last epoch's weights (nothing is chosen on a score).
 
-    OMP_NUM_THREADS=1 python -m tests.ablation.tricks --data noisy --seeds 3 --out ablation.csv
+    OMP_NUM_THREADS=1 python -m tests.ablation.tricks --data noisy --seeds 0 1 2 --out ablation.csv
 
-Runs that the table holds already are not made again; several processes may share the work by --data and --tricks.
+Runs that the table holds already are not made again; several processes may share the work
+by --data, --tricks and --seeds, each with a table of its own.
 """
 
 import argparse
@@ -140,13 +141,13 @@ def main() -> None:
     )
     parser.add_argument("--data", nargs="+", default=list(COUNTS), choices=list(COUNTS))
     parser.add_argument("--tricks", nargs="+", default=list(TRICKS), choices=list(TRICKS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("ablation.csv"))
     parser.add_argument("--root", type=Path, default=Path("data/ablation"))
     given = parser.parse_args()
     if not given.out.exists():
         given.out.write_text("data,trick,seed,accuracy,recall\n")
-    for seed in range(given.seeds):
+    for seed in given.seeds:
         for data in given.data:
             for trick in given.tricks:
                 done = pd.read_csv(given.out)
