@@ -1,16 +1,42 @@
-"""The training loop's speed as a share of what the network alone would reach on this machine."""
+"""What training costs beyond the network: the loop against the step alone, and each trick against the plain step."""
 
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
+from compkit.data import Draw
 from compkit.engine import Console, MicroBatch, Stepper, epoch_windows, fit, network_input
+from compkit.models import Classifier
 from compkit.pipeline import describe
 from compkit.plan import Plan
-from compkit.trial import open_trial
+from compkit.trial import Trial, open_trial
+from compkit.types import Batch, Moment
+
+STEPS, PARTS = 2, 25  # whole steps, and a step's parts around the backbone, timed in each round
+
+
+class Cost(NamedTuple):
+    """What a trick adds to a training step; medians, in seconds."""
+
+    part: float  # a step without backbone and optimizer: mixing, and head and loss forward and backward
+    plain_part: float
+    step: float  # the whole step
+    plain_step: float
+
+    @property
+    def share(self) -> float:
+        """What the trick adds, timed alone, as a share of the plain step.
+
+        >>> round(Cost(part=0.003, plain_part=0.001, step=0.21, plain_step=0.2).share, 6)
+        0.01
+        """
+        return (self.part - self.plain_part) / self.plain_step
 
 
 def benchmark(plan: Plan, rounds: int) -> float:
@@ -72,3 +98,108 @@ def step_speed(stepper: Stepper, micro: MicroBatch, steps: int) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize()
     return steps * len(micro.rows) / (time.perf_counter() - start)
+
+
+def benchmark_tricks(plain: Plan, tricks: Mapping[str, Plan], rounds: int) -> dict[str, Cost]:
+    """Print what each trick adds to a training step, as a share of the plain one.
+
+    Args:
+        plain: the run without any.
+        tricks: the same run with one trick each, by its name.
+        rounds: how often the plain step and the trick's are timed in turn, after one round of warming up.
+    """
+    with Console() as console:
+        with open_trial(plain, Console(quiet=True)) as trial:
+            console.say(describe(plain, trial.data, trial.fold_data.preprocessing, trial.ranks))
+            costs = {}
+            for name, plan in tricks.items():
+                with open_trial(plan, Console(quiet=True)) as with_trick:
+                    costs[name] = compare(trial, with_trick, rounds)
+                console.say(f"{name}: {costs[name].share:+.2%} of a step")
+        headings = ["trick", "part", "plain part", "cost / step", "whole step", "plain step", "whole / plain"]
+        console.table("what a trick adds to a step", headings, [_row(*one) for one in costs.items()])
+        console.say(
+            f"part: a step's mixing, head and loss without backbone and optimizer, in milliseconds; medians of "
+            f"{rounds * PARTS}. cost / step: what the trick's part takes longer, of the plain step. "
+            f"Whole steps: medians of {rounds * STEPS}."
+        )
+    return costs
+
+
+def compare(plain: Trial, with_trick: Trial, rounds: int) -> Cost:
+    """Time a plain run's steps and those of one with a trick in turn, on the same pictures."""
+    sides = [_Side(plain), _Side(with_trick)]
+    parts: list[list[float]] = [[], []]
+    steps: list[list[float]] = [[], []]
+    for number in range(rounds + 1):
+        if number == 1:  # the first round warms up allocator and kernels
+            parts, steps = [[], []], [[], []]
+        for _ in range(STEPS):
+            for side, seconds in zip(sides, steps, strict=True):
+                seconds.append(side.time(side.step))
+        for _ in range(PARTS):
+            for side, seconds in zip(sides, parts, strict=True):
+                seconds.append(side.time(side.part))
+    (plain_part, part), (plain_step, step) = (
+        [statistics.median(one) for one in both] for both in (parts, steps)
+    )
+    return Cost(part, plain_part, step, plain_step)
+
+
+class _Side:
+    """A trial's first batch, and the step on it, whole and in part."""
+
+    def __init__(self, trial: Trial) -> None:
+        plan, fold = trial.plan, trial.fold_data
+        self.stepper, self.device = trial.stepper(), trial.ranks.device
+        self.moment, self.number = Moment(0, 0.0, plan.epochs), 0
+        self.draw = Draw(trial.first_batch(self.stepper, plan.batch_size).rows.cpu().numpy(), 0)
+        batch = next(iter(fold.loader.batches([self.draw])))
+        self.batch: Batch = batch._replace(images=batch.images.to(self.device))
+        self.images = network_input(self.batch.images, fold.preprocessing, plan.trainer)
+        assert isinstance(self.stepper.learner.model, Classifier), "only networks that have head and loss apart"
+        self.model = self.stepper.learner.model.train()
+        self.stepper.learner.set_moment(self.moment)
+        with torch.no_grad():
+            self.features: Tensor = self.model.features(self.images)
+        self.features = self.features.detach().requires_grad_()
+
+    def micro_batch(self) -> MicroBatch:
+        """The batch, mixed anew each time."""
+        self.number += 1
+        return self.stepper.micro_batch(self.batch, self.draw._replace(seed=self.number), self.moment)
+
+    def step(self) -> None:
+        """A whole step of the loop."""
+        self.stepper.step([self.micro_batch()], self.moment)
+
+    def part(self) -> None:
+        """What comes before and behind the backbone: mixing, neck, head and loss forward and backward."""
+        learner, dtype = self.stepper.learner, self.stepper.dtype
+        micro = self.micro_batch()
+        if micro.mix is not None:
+            micro.mix.images(self.images)
+        with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
+            outputs = self.model.head(self.model.neck(self.features), micro.targets)
+        learner.loss(outputs._replace(features=self.features), micro.targets).backward()
+
+    def time(self, call: Callable[[], None]) -> float:
+        """Seconds that a call takes."""
+        start = time.perf_counter()
+        call()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+
+def _row(name: str, cost: Cost) -> list[str]:
+    milliseconds = [
+        f"{1000 * one:.2f}" for one in (cost.part, cost.plain_part, cost.step, cost.plain_step)
+    ]
+    return [
+        name,
+        *milliseconds[:2],
+        f"{cost.share:+.2%}",
+        *milliseconds[2:],
+        f"{cost.step / cost.plain_step - 1:+.1%}",
+    ]

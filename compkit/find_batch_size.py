@@ -1,5 +1,8 @@
 """The largest batch that fits, as a command."""
 
+import math
+
+from compkit.data import Size
 from compkit.engine import Attempt, Console, attempt_step, largest_batch
 from compkit.plan import Plan
 from compkit.trial import open_trial
@@ -15,13 +18,21 @@ def find_batch_size(plan: Plan, start: int, largest: int | None) -> int | None:
 
     Returns:
         the largest size that fits; None when a single picture is too much.
+
+    Raises:
+        ValueError: `largest` is below `start`.
     """
+    if largest is not None and not 1 <= start <= largest:
+        raise ValueError(
+            f"start={start} largest={largest}: expected 1 <= start <= largest. Set start=1, or a larger largest."
+        )
     with Console() as console:
         with open_trial(plan, console) as trial:
 
             def attempt(size: int) -> Attempt:
-                stepper = trial.stepper()
-                return attempt_step(stepper, trial.first_batch(stepper, size))
+                # the last epochs, in which nothing waits frozen any more, take most memory
+                stepper = trial.stepper(plan.epochs)
+                return attempt_step(stepper, trial.first_batch(stepper, size, largest_image(plan, size)))
 
             tried = largest_batch(attempt, start, largest or len(trial.fold_data.train_rows))
         rows = [[one.batch_size, *_told(one)] for one in tried]
@@ -37,6 +48,14 @@ def find_batch_size(plan: Plan, start: int, largest: int | None) -> int | None:
             "A rate goes with its batch: run scripts/lr_find.py after changing it."
         )
     return best.batch_size
+
+
+def largest_image(plan: Plan, batch_size: int) -> Size:
+    """Height and width of the largest images that the run trains on in batches of this size."""
+    scale = plan.scale
+    sizes = [size for size in scale.all_sizes(plan.epochs) if size is not None]
+    sizes = [size for size in sizes if scale.batch_size_at(size, batch_size) == batch_size]
+    return max([plan.image_size, *sizes], key=math.prod)
 
 
 def _told(one: Attempt) -> list[str]:

@@ -78,11 +78,17 @@ def run(plan: Plan) -> dict[str, Any]:
                 console.log_to(plan.folder)
             ranks.barrier()
             console.say(describe(plan, data, preprocessing, ranks))
-            folds = range(data.folds.num_folds) if plan.train_folds is None else plan.train_folds
-            scores = [run_fold(plan, data, preprocessing, fold, ranks, console) for fold in folds]
+            scores = [
+                run_fold(plan, data, preprocessing, fold, ranks, console) for fold in wanted_folds(plan, data)
+            ]
             return finish(plan, data, preprocessing, scores, console) if ranks.is_main else {}
     finally:
         leave_ranks()
+
+
+def wanted_folds(plan: Plan, data: Prepared) -> list[int]:
+    """The folds to train, in their order."""
+    return list(range(data.folds.num_folds)) if plan.train_folds is None else plan.train_folds
 
 
 def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
@@ -96,20 +102,22 @@ def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
     task = plan.competition.task
     plan.sampler.check_task(task)
     plan.scale.check_sampler(plan.sampler.whole_batches)
-    labels = data.table.labels[data.folds.train_rows(0)]
-    plan.sampler.order(labels, plan.batch_size, np.random.default_rng(0))
+    for fold in wanted_folds(plan, data):  # a rare class may be missing in one of them only
+        labels = data.table.labels[data.folds.train_rows(fold)]
+        plan.sampler.order(labels, plan.batch_size, np.random.default_rng(0))
     plan.make_schedule().check(plan.epochs)
     plan.make_finetune().check(plan.epochs)
-    learner = make_learner(plan, data, data.folds.train_rows(0), Ranks())
+    train_rows = data.folds.train_rows(wanted_folds(plan, data)[0])
+    learner = make_learner(plan, data, train_rows, Ranks())
     check_parts(plan, learner)
     plan.inference.resolve(learner.averaging.name)
     model: Any = learner.model
     preprocessing = make_preprocessing(plan, data.table, model.mean, model.std)
-    rows = data.folds.train_rows(0)[:2]
+    scaled = fit_scaling(plan, data, train_rows, preprocessing)
     # the first pictures all the way through: an augmentation or a loss that cannot take them fails here
-    draws = [Draw(rows, 0, size) for size in plan.scale.all_sizes(plan.epochs)]
-    loader = Loader(ImageDataset(data.table, preprocessing, plan.make_augment()), num_workers=0)
-    fold_data = make_fold_data(plan, data, preprocessing, 0, loader)
+    draws = [Draw(train_rows[:2], 0, size) for size in plan.scale.all_sizes(plan.epochs)]
+    loader = Loader(ImageDataset(data.table, scaled, plan.make_augment()), num_workers=0)
+    fold_data = make_fold_data(plan, data, scaled, 0, loader)
     stepper = Stepper(learner, fold_data, replace(plan.trainer, compile=False), Ranks())
     moment = Moment(0, 0.0, plan.epochs)
     with torch.no_grad():
@@ -124,7 +132,7 @@ def check_parts(plan: Plan, learner: Learner) -> None:
     Raises:
         ValueError: with the keys to change.
     """
-    loss = learner.loss
+    loss = learner.loss.main if isinstance(learner.loss, WithAuxiliary) else learner.loss
     head: Any = getattr(learner.model, "head", None)
     if head is not None:
         head.check_task(plan.competition.task)
@@ -222,7 +230,7 @@ def run_fold(
     seed_everything(derive_seed(plan.seed, fold))
     train_rows = data.folds.train_rows(fold)
     learner = make_learner(plan, data, train_rows, ranks)
-    if fold == (plan.train_folds or [0])[0]:
+    if fold == wanted_folds(plan, data)[0]:
         console.table(*describe_groups(learner))
     if use_channels_last(plan.trainer, preprocessing, ranks.device):
         learner.model.to(memory_format=torch.channels_last)
@@ -279,8 +287,7 @@ def predict_fold(
     """Predict the fold's validation rows and the test set with its best weights; write both and the scores."""
     folder, classes = plan.folder / f"fold_{fold}", plan.competition.classes
     train_rows, valid_rows = data.folds.train_rows(fold), data.folds.valid_rows(fold)
-    average = learner.averaging.name  # a fold that stopped early may have none yet
-    weights = plan.inference.resolve(average if average in progress.best else "none").weights
+    weights = choose_weights(plan, learner.averaging.name, progress)
     load_weights(folder / f"{weights}.safetensors", learner.model)
     oof = predict(plan, data.table, valid_rows, preprocessing, learner.model, ranks, loader)
     prefix = f"{weights}_val_" if weights in AVERAGES else "val_"
@@ -307,6 +314,22 @@ def predict_fold(
             write_parquet(folder / "test.parquet", prediction_frame(test, fold, classes))
         write_text(folder / "scores.json", json_text(scores))
     return scores
+
+
+def choose_weights(plan: Plan, average: str, progress: Progress) -> str:
+    """The weights that predict: best, last, or the average, which a fold that stopped early may not have yet.
+
+    Raises:
+        ValueError: there is no average, and inference.weights asks for it.
+    """
+    has_average = f"{average}_val_loss" in progress.history[-1]
+    if plan.inference.weights == average and not has_average:
+        raise ValueError(
+            f"inference.weights={average}: training ended after epoch {progress.epoch} of {plan.epochs}, before the "
+            "average began. Continue with a larger trainer.early_stopping_epochs, or start anew with a smaller "
+            "averaging.start or with inference.weights=auto."
+        )
+    return plan.inference.resolve(average if has_average else "none").weights
 
 
 def predict(

@@ -209,6 +209,10 @@ def _split(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Folds:
     ranks.barrier()
     if ranks.is_main and not path.is_file():
         folds.write(path)
+    if plan.train_folds == []:
+        raise ValueError(
+            "train_folds=[]: no fold is left to train. Set train_folds=all, or some, such as [0]."
+        )
     wrong = [fold for fold in plan.train_folds or [] if fold not in range(folds.num_folds)]
     if wrong:
         raise ValueError(

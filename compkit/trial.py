@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
-from compkit.data import Draw
+from compkit.data import Draw, Size
 from compkit.engine import (
     Console,
     FoldData,
@@ -18,7 +19,7 @@ from compkit.engine import (
     epoch_windows,
     use_channels_last,
 )
-from compkit.pipeline import fit_scaling, make_fold_data, make_learner, make_loader, try_parts
+from compkit.pipeline import fit_scaling, make_fold_data, make_learner, make_loader, try_parts, wanted_folds
 from compkit.plan import Plan
 from compkit.prepare import Prepared, prepare
 from compkit.randomness import derive_seed, restore_rng, rng_state, seed_everything
@@ -39,16 +40,17 @@ class Trial(NamedTuple):
         """Of the fold's order and augmentation, as in the run."""
         return derive_seed(self.plan.seed, self.fold)
 
-    def stepper(self) -> Stepper:
-        """A learner as it is before the fold's first step, of its own."""
+    def stepper(self, epoch: int = 0) -> Stepper:
+        """A learner as it is before the fold's first step, of its own; frozen as after `epoch` epochs."""
         seed_everything(self.seed)
         learner = make_learner(self.plan, self.data, self.fold_data.train_rows, self.ranks)
         if use_channels_last(self.plan.trainer, self.fold_data.preprocessing, self.ranks.device):
             learner.model.to(memory_format=torch.channels_last)
         seed_everything(derive_seed(self.plan.seed, self.fold, 1))
         stepper = Stepper(learner, self.fold_data, self.plan.trainer, self.ranks)
-        if learner.finetune.apply(learner.model, 0):
+        if learner.finetune.apply(learner.model, epoch):
             stepper.wrap()
+        stepper.module.train()  # norms of what is frozen keep their statistics, as in the run
         return stepper
 
     def windows(self, stepper: Stepper) -> Iterator[tuple[list[MicroBatch], Moment]]:
@@ -71,10 +73,10 @@ class Trial(NamedTuple):
                 step += 1
             epoch += 1
 
-    def first_batch(self, stepper: Stepper, rows: int) -> MicroBatch:
-        """The first `rows` training pictures as one micro-batch, unmixed; repeated when there are fewer."""
-        positions = self.fold_data.train_rows[torch.arange(rows).numpy() % len(self.fold_data.train_rows)]
-        draw = Draw(positions, 0)
+    def first_batch(self, stepper: Stepper, rows: int, size: Size | None = None) -> MicroBatch:
+        """The first `rows` training pictures as one micro-batch at a size; repeated when there are fewer."""
+        positions = self.fold_data.train_rows[np.arange(rows) % len(self.fold_data.train_rows)]
+        draw = Draw(positions, 0, size)
         batch = next(iter(self.fold_data.loader.batches([draw])))
         return stepper.micro_batch(batch, draw, Moment(0, 0.0, self.plan.epochs))
 
@@ -88,7 +90,7 @@ def open_trial(plan: Plan, console: Console) -> Iterator[Trial]:
     try:
         data = prepare(plan, ranks, console)
         preprocessing = try_parts(plan, data)
-        fold = 0 if plan.train_folds is None else plan.train_folds[0]
+        fold = wanted_folds(plan, data)[0]
         preprocessing = fit_scaling(plan, data, data.folds.train_rows(fold), preprocessing)
         loader = make_loader(plan, data.table, preprocessing, ranks, augment=True)
         yield Trial(plan, data, fold, make_fold_data(plan, data, preprocessing, fold, loader), ranks)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from compkit.augment.geometry import full_range
+
 LEVELS = np.arange(256) / 255
 SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / 13
 
@@ -48,7 +50,7 @@ def brightness(image: np.ndarray, amount: float) -> np.ndarray:
 
 def contrast(image: np.ndarray, amount: float) -> np.ndarray:
     """Distances from the picture's mean brightness times 1 + amount."""
-    mean = float(grey(image).mean()) / (255 if image.dtype == np.uint8 else 1)
+    mean = float(grey(image).mean()) / full_range(image)
     return pointwise(image, lambda values: mean + (1 + amount) * (values - mean))
 
 
@@ -105,7 +107,7 @@ def _each_channel(image: np.ndarray, change: Callable[[np.ndarray], np.ndarray])
 
 
 def _stretch(channel: np.ndarray) -> np.ndarray:
-    white = 255.0 if channel.dtype == np.uint8 else 1.0
+    white = full_range(channel)
     low, high = float(channel.min()) / white, float(channel.max()) / white
     return channel if low == high else pointwise(channel, lambda values: (values - low) / (high - low))
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from compkit.ranges import require
 from compkit.types import Task
 
 
@@ -27,10 +28,8 @@ class AuxiliaryColumn:
                 f"auxiliary: task {self.task!r} for column {self.column!r}; expected multiclass (any values, each a "
                 "class) or regression (numbers)."
             )
-        if not float(self.weight) > 0:
-            raise ValueError(
-                f"auxiliary: weight {self.weight} for column {self.column!r}; expected a number above 0, usually 0.1-1."
-            )
+        where = f"auxiliary: weight of column {self.column!r}"
+        require(where, self.weight, lambda weight: weight > 0, "a number > 0, usually 0.1-1")
 
 
 class AuxiliaryLabels(NamedTuple):
@@ -48,7 +47,7 @@ def read_auxiliary(frame: pd.DataFrame, name: str, column: AuxiliaryColumn) -> A
     """The labels of an auxiliary column.
 
     Raises:
-        ValueError: no such column, all of it is missing, or it is not what its task says.
+        ValueError: no such column, nothing in it to learn, or it is not what its task says.
 
     >>> frame = pd.DataFrame({"genus": ["oak", "", "ash"]})
     >>> read_auxiliary(frame, "genus", AuxiliaryColumn("genus")).values
@@ -60,8 +59,11 @@ def read_auxiliary(frame: pd.DataFrame, name: str, column: AuxiliaryColumn) -> A
             f"{key}={column.column}: the training table has no such column, only {list(frame.columns)}."
         )
     cells = frame[column.column].replace("", None)
-    if cells.isna().all():
-        raise ValueError(f"{key}={column.column}: every row is empty. Leave this column out.")
+    if cells.nunique() < 2:
+        what = "every row is empty" if cells.isna().all() else f"every row says {cells.dropna().iloc[0]!r}"
+        raise ValueError(
+            f"{key}={column.column}: {what}, so there is nothing to learn. Leave this column out."
+        )
     if column.task == Task.MULTICLASS:
         codes, classes = pd.factorize(cells, sort=True)
         return AuxiliaryLabels(codes.astype(np.int64), Task.MULTICLASS, len(classes), float(column.weight))
@@ -72,6 +74,9 @@ def read_auxiliary(frame: pd.DataFrame, name: str, column: AuxiliaryColumn) -> A
             f"{key}={column.column}: holds text ({error}), but its task is regression. "
             f"Set auxiliary.{name}.task=multiclass."
         ) from error
-    spread = np.nanstd(numbers)
-    scaled = (numbers - np.nanmean(numbers)) / (spread if spread > 0 else 1)
+    if np.isinf(numbers).any():
+        raise ValueError(
+            f"{key}={column.column}: holds infinite numbers. Empty these cells, or leave it out."
+        )
+    scaled = (numbers - np.nanmean(numbers)) / np.nanstd(numbers)
     return AuxiliaryLabels(scaled[:, None].astype(np.float32), Task.REGRESSION, 1, float(column.weight))

@@ -197,7 +197,8 @@ def percentiles(images: Iterator[np.ndarray], at: np.ndarray) -> np.ndarray:
         counts = own if counts is None else counts + own
     assert counts is not None, "no images"
     below = counts.cumsum(axis=1)
-    wanted = np.ceil(at / 100 * below[0, -1]).clip(1)
+    # the product first: 7 / 100 * 100 is 7.000000000000001, whose ceiling would be 8
+    wanted = np.ceil(at * below[0, -1] / 100).clip(1)
     found = np.stack([np.searchsorted(channel, wanted) for channel in below], axis=1)
     return _bin_value(found)
 

@@ -71,10 +71,7 @@ def attempt_step(stepper: Stepper, micro: MicroBatch, steps: int = 2) -> Attempt
         start = time.perf_counter()
         for _ in range(steps):
             stepper.learner.set_moment(moment)
-            stepper.gradient([micro])
-            for optimizer in stepper.learner.optimizers:
-                stepper.scaler.step(optimizer)
-            stepper.scaler.update()
+            stepper.take([micro])
         _wait(device)
     except RuntimeError as error:
         if not is_out_of_memory(error):

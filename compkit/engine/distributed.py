@@ -55,7 +55,7 @@ class Ranks(NamedTuple):
 
 
 def join_ranks(device: str) -> Ranks:
-    """Join the process group that torchrun described in the environment, if it did: nccl on GPUs, gloo on CPUs."""
+    """Join the process group that torchrun described in the environment, if it did: nccl for GPUs, gloo for CPUs."""
     world = int(os.environ.get("WORLD_SIZE", 1))
     local_rank = int(os.environ.get("LOCAL_RANK", 0))
     chosen = choose_device(device, local_rank)
@@ -64,7 +64,8 @@ def join_ranks(device: str) -> Ranks:
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        # with GPUs still gloo too: parts are tried on the CPU first, and some of them (AdaCos) talk to their peers
+        dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
     local_world = int(os.environ.get("LOCAL_WORLD_SIZE", world))
     return Ranks(dist.get_rank(), world, local_rank, local_world, chosen)
 

@@ -101,7 +101,7 @@ class Stepper:
         self._set_momentum(moment)
         while True:
             try:
-                return self._take(window)
+                return self.take(window)
             except torch.OutOfMemoryError:
                 smallest = max(len(micro.rows) for micro in window) // (2 * self.parts)
                 if self.ranks.world > 1 or smallest < 2:
@@ -125,7 +125,8 @@ class Stepper:
         for images, targets in self._pieces(micro):
             self.learner.loss(self.module(images, targets), targets)
 
-    def _take(self, window: Sequence[MicroBatch]) -> StepFigures:
+    def take(self, window: Sequence[MicroBatch]) -> StepFigures:
+        """Learn from a window at the rates that are set; memory may run out."""
         figures: list[StepFigures] = []
 
         def closure() -> Tensor:

@@ -42,7 +42,8 @@ class Center(Loss):
     >>> from compkit.types import Outputs
     >>> loss = Center(class_counts=np.array([3, 2]))
     >>> loss.prepare(num_features=4)
-    >>> loss(Outputs(torch.zeros(1, 2), features=loss.centers[1:] + 1), torch.tensor([1])).detach()
+    >>> _ = torch.nn.init.zeros_(loss.centers)
+    >>> loss(Outputs(torch.zeros(1, 2), features=torch.ones(1, 4)), torch.tensor([1])).detach()
     tensor(4.)
     """
 

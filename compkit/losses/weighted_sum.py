@@ -170,7 +170,7 @@ def check_weights(weights: Mapping[str, float], names: tuple[str, ...]) -> dict[
     >>> check_weights({"triplet": 2}, names=("triplet",))
     {'triplet': 2.0}
     """
-    for name, weight in weights.items():
+    for name in weights:
         if name not in names:
             raise ValueError(
                 f"loss.weights.{name}: there is no such term, only {', '.join(names)}. Correct the name, or drop "

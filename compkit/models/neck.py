@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from compkit.ranges import below_one, whole
+
 
 class Neck(nn.Module):
     """Base of the necks: tells its owner what it returns and which head suits it.
@@ -79,10 +81,7 @@ class EmbeddingNeck(Neck):
     """
 
     def __init__(self, in_features: int, dim: int = 512, batch_norm: bool = True) -> None:
-        if dim < 1:
-            raise ValueError(
-                f"EmbeddingNeck: dim must be >= 1, got {dim}. Set model.neck.dim, e.g. model.neck.dim=512."
-            )
+        dim = whole("model.neck.dim", dim, 1, "512")
         super().__init__(in_features, dim)
         self.project = nn.Linear(in_features, dim, bias=not batch_norm)
         self.norm = nn.BatchNorm1d(dim) if batch_norm else nn.Identity()
@@ -108,12 +107,8 @@ class DropoutNeck(Neck):
     """
 
     def __init__(self, in_features: int, p: float = 0.2) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(
-                f"DropoutNeck: p must be in [0, 1), got {p}. Set model.neck.p, e.g. model.neck.p=0.2."
-            )
         super().__init__(in_features, in_features)
-        self.drop = nn.Dropout(float(p))
+        self.drop = nn.Dropout(below_one("model.neck.p", p, "0.2"))
 
     def forward(self, features: Tensor) -> Tensor:
         return self.drop(features)

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from compkit.ranges import positive, whole
+
 
 def generalized_mean(features: Tensor, p: Tensor | float, eps: float = 1e-6) -> Tensor:
     """Mean over positions that lets strong activations count more as p grows.
@@ -89,11 +91,7 @@ class DualPool(Pooling):
     """
 
     def __init__(self, in_features: int, reduction: int | None = None) -> None:
-        if reduction is not None and reduction < 1:
-            raise ValueError(
-                f"DualPool: reduction must be >= 1, or null for none, got {reduction}. "
-                "Set model.pooling.reduction, e.g. model.pooling.reduction=512."
-            )
+        reduction = None if reduction is None else whole("model.pooling.reduction", reduction, 1, "512")
         super().__init__(in_features, reduction or 2 * in_features)
         self.reduce = nn.Linear(2 * in_features, reduction) if reduction else nn.Identity()
 
@@ -120,14 +118,9 @@ class GeM(Pooling):
     """
 
     def __init__(self, in_features: int, p: float = 3.0, eps: float = 1e-6) -> None:
-        if p <= 0 or eps <= 0:
-            raise ValueError(
-                f"GeM: p and eps must be > 0, got p={p}, eps={eps}. "
-                "Set model.pooling.p and model.pooling.eps, e.g. model.pooling.p=3."
-            )
         super().__init__(in_features, in_features)
-        self.p = nn.Parameter(torch.tensor(float(p)))
-        self.eps = float(eps)
+        self.p = nn.Parameter(torch.tensor(positive("model.pooling.p", p, "3")))
+        self.eps = positive("model.pooling.eps", eps, "1e-6")
 
     def forward(self, features: Tensor) -> Tensor:
         return generalized_mean(features, self.p, self.eps)

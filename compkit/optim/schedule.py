@@ -8,6 +8,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from compkit.ranges import inside_zero_to_one, not_negative, positive, zero_to_one
+
 
 def set_lr(optimizer: Optimizer, factor: float) -> None:
     """Set every group's rate to `factor` times its own `base_lr`; ratios between groups survive.
@@ -113,18 +115,17 @@ class Schedule:
     def factor(self, epoch: float, epochs: float) -> float:
         """What to multiply each group's own rate with.
 
-                Args:
-                    epoch: epochs done so far, with their fraction: 0 at the first step, 1.5 in the middle
-                        of the second epoch.
-                    epochs: length of the run.
+        Args:
+            epoch: epochs done so far, with their fraction: 0 at the first step, 1.5 in the middle
+                of the second epoch.
+            epochs: length of the run.
 
-                Raises:
-                    ValueError: warm-up and hold are not shorter than the run.
+        Raises:
+            ValueError: warm-up and hold are not shorter than the run.
 
-                >>> from compkit.ranges import inside_zero_to_one, not_negative, positive, zero_to_one
-        from compkit.optim import Constant
-                >>> [Constant(warmup_epochs=2, warmup_start_factor=0.1).factor(epoch, 10) for epoch in (0, 1, 2, 9)]
-                [0.1, 0.55, 1.0, 1.0]
+        >>> from compkit.optim import Constant
+        >>> [Constant(warmup_epochs=2, warmup_start_factor=0.1).factor(epoch, 10) for epoch in (0, 1, 2, 9)]
+        [0.1, 0.55, 1.0, 1.0]
         """
         self.check(epochs)
         if epoch < self.warmup_epochs:

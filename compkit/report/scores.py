@@ -13,6 +13,7 @@ from compkit.report.records import RunRecord
 from compkit.report.section import Card, Figure, Listing, Number, Section, Table, duration, number
 from compkit.types import Task
 
+MAX_TERMS = 3  # lines in one chart; the names of more would not fit above it
 MAX_LISTING = 100_000  # characters of a text shown
 
 
@@ -100,7 +101,7 @@ def _value(values: dict[str, float | None], name: str) -> float:
 
 
 def curves(run: RunRecord) -> Section:
-    """Loss, metric and learning rate of each fold, epoch by epoch."""
+    """Loss, its terms, metric and learning rate of each fold, epoch by epoch."""
     best = {fold["fold"]: fold["best_epoch"] for fold in run.metrics.get("folds", [])}
     figures = [_fold_curves(run, fold, history, best.get(fold)) for fold, history in run.histories.items()]
     none = [] if figures else ["No epoch has ended yet, so there are no curves."]
@@ -114,12 +115,21 @@ def _fold_curves(run: RunRecord, fold: int, history: pd.DataFrame, best: int | N
     epochs = history["epoch"].to_numpy(np.float64)
     words = f"Fold {fold}, {len(history)} epochs"
     charts = []
-    for title, names, log in (
-        ("losses", ["train_loss", "val_loss"], True),
-        ("metric", [main], False),
-        ("learning rate", ["lr"], False),
+    terms = [str(name) for name in history if str(name).startswith("train_") and name != "train_loss"]
+    for title, names, prefix, log in (
+        ("losses", ["train_loss", "val_loss"], "", True),
+        *(
+            ("terms", terms[start : start + MAX_TERMS], "train_", True)
+            for start in range(0, len(terms), MAX_TERMS)
+        ),
+        ("metric", [main], "", False),
+        ("learning rate", ["lr"], "", False),
     ):
-        lines = [Line(name, epochs, history[name].to_numpy(np.float64)) for name in names if name in history]
+        lines = [
+            Line(name.removeprefix(prefix), epochs, history[name].to_numpy(np.float64))
+            for name in names
+            if name in history
+        ]
         if lines:
             charts.append(line_chart(f"Fold {fold}: {title}", lines, mark=best, log=log))
             words += "".join(f", {line.name} {number(line.y[0])} to {number(line.y[-1])}" for line in lines)

@@ -16,13 +16,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from hydra import compose, initialize_config_dir
+from safetensors import safe_open
+from safetensors.torch import save_file
 
-from compkit.build import build_plan
+from compkit.build import build_plan, load_plan
 from compkit.cli import config_dir
 from compkit.demo.png import encode_png
 from compkit.demo.source import load_source
+from compkit.inference import AVERAGES
 from compkit.pipeline import run
+from compkit.predict_run import predict_run
 
 VALIDATION = 40  # rows of the fold that is validated on, which decides nothing here
 COUNTS = {
@@ -116,9 +121,20 @@ def score(data: str, overrides: tuple[str, ...], seed: int, root: Path) -> tuple
         plan = build_plan(cfg)
         run(plan)
         test = pd.read_parquet(plan.folder / "test.parquet")
+        if plan.inference.weights in AVERAGES:
+            test = predict_last_average(plan.folder, plan.inference.weights)
     truth = load_source()[1][test["id"].astype(int)]
     is_right = test.filter(regex="^pred_").to_numpy().argmax(axis=1) == truth
     return float(is_right.mean()), float(np.mean([is_right[truth == digit].mean() for digit in range(10)]))
+
+
+def predict_last_average(folder: Path, kind: str) -> pd.DataFrame:
+    """Test predictions of the average as the last epoch left it; the run itself keeps that of its best epoch."""
+    weights = folder / "fold_0" / f"{kind}.safetensors"
+    metadata = safe_open(weights, framework="pt").metadata()
+    last = torch.load(folder / "fold_0" / "last.pt", weights_only=True)["averaging"]["model"]
+    save_file({name: tensor.contiguous() for name, tensor in last.items()}, weights, metadata)
+    return pd.read_parquet(predict_run(load_plan(folder), "test", None, None))
 
 
 def show(out: Path) -> None:

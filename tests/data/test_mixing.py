@@ -125,6 +125,22 @@ def test_boxes_inside_the_border_have_the_area_drawn():
     assert set(heights[inside]) == {40} and set(widths[inside]) == {20}
 
 
+def test_boxes_are_cut_at_the_border_and_not_moved_inside():
+    boxes = draw_boxes(np.random.default_rng(0), np.full(4000, 0.84), 100, 100)
+    for low, high in [(0, 2), (1, 3)]:
+        sides = boxes[:, high] - boxes[:, low]
+        for touching in (boxes[:, low] == 0, boxes[:, high] == 100):
+            # the centre is as often at any of the 20 outermost pixels, and the side from 20 to 40
+            assert sides[touching].min() <= 21
+            assert sides[touching].mean() == pytest.approx(30, rel=0.05)
+
+
+def test_mixing_does_not_follow_the_augmentation_of_the_same_seed():
+    augmentation = np.random.default_rng(3)
+    augmentation.random()
+    assert draw(size=64, seed=3).order.tolist() != augmentation.permutation(64).tolist()
+
+
 def test_probability_is_of_batches_and_cutmix_probability_of_pictures():
     mixed = [draw("both", seed=seed, probability=0.3) is not None for seed in range(2000)]
     assert np.mean(mixed) == pytest.approx(0.3, abs=0.03)

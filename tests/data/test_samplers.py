@@ -182,7 +182,7 @@ def test_tasks(sampler, task):
         (lambda: WeightedSampler([0, 0, 0, 0, 1]).order(LABELS, 8, rng(0)), "weight above 0"),
         (lambda: FrequencySampler().order(np.zeros((4, 2)), 8, rng(0)), "weight above 0"),
         (lambda: PKSampler(4).order(LABELS, 10, rng(0)), "no multiple of sampler.images_per_class=4"),
-        (lambda: PKSampler(4).order(LABELS, 32, rng(0)), "needs 8 classes, the training rows have 4.*=16"),
+        (lambda: PKSampler(4).order(LABELS, 20, rng(0)), "needs 5 classes, the training rows have 4.*=16"),
     ],
 )
 def test_refuses(make, words):

@@ -65,6 +65,13 @@ def test_percentiles_are_numpys_whatever_part_of_the_range_is_used(scale):
     np.testing.assert_allclose(percentiles(iter(pixels), at), want, rtol=5e-4)
 
 
+def test_percentiles_of_round_numbers_are_not_one_pixel_late():
+    # 7 / 100 * 100 is a little more than 7, whose ceiling is 8
+    pixels = (np.arange(1, 101, dtype=np.float32) / 100)[:, None]
+    got = percentiles(iter([pixels]), np.arange(1, 101))[:, 0]
+    np.testing.assert_allclose(got, pixels[:, 0], rtol=5e-4)
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_percentile_cuts_and_stretches(deep):
     box, images = fit(PercentileScaling(2, 98), deep)
@@ -75,6 +82,13 @@ def test_percentile_cuts_and_stretches(deep):
     squeezed = np.clip((pixels - box.low) / (np.array(box.high) - box.low), 0, 1)
     np.testing.assert_allclose(box.mean, squeezed.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(box.std, squeezed.std(axis=0), rtol=1e-5)
+
+
+def test_percentiles_are_measured_far_from_black_too():
+    images = 0.4 + 0.3 * np.random.default_rng(0).random((12, 10, 14, 3), np.float32)
+    box = PercentileScaling(5, 95).fit(lambda row: images[row], ROWS, preprocessing(True))
+    low, high = np.percentile(training_pixels(images), [5, 95], axis=0, method="inverted_cdf")
+    np.testing.assert_allclose([box.low, box.high], [low, high], rtol=1e-3)
 
 
 @pytest.mark.parametrize("deep", [False, True])

@@ -119,5 +119,5 @@ def test_centers_need_the_number_of_classes() -> None:
 
 @pytest.mark.parametrize("lr", [0, -1, float("nan"), float("inf")])
 def test_lr_out_of_range(lr: float) -> None:
-    with pytest.raises(ValueError, match=r"loss\.lr: .* given, expected a number above 0"):
+    with pytest.raises(ValueError, match=r"loss\.lr: got .*; expected a number > 0"):
         Center(lr=lr)

@@ -61,10 +61,10 @@ def test_null_a_list_and_a_name() -> None:
         ({"class_weight": [1, 0, 1, 1], "class_counts": COUNTS}, r"loss\.class_weight: .*above 0"),
         (
             {"class_weight": "balanced", "class_counts": COUNTS},
-            r"loss\.class_weight: 'balanced'.*inverse_freq",
+            r"loss\.class_weight: got 'balanced'.*inverse_freq",
         ),
         ({"class_weight": "inverse_frequency"}, r"loss\.class_weight: .*class_counts"),
-        ({"class_weight": "effective_number", "beta": 1, "class_counts": COUNTS}, r"loss\.beta: 1 given"),
+        ({"class_weight": "effective_number", "beta": 1, "class_counts": COUNTS}, r"loss\.beta: got 1;"),
     ],
 )
 def test_bad_arguments(loss: type, arguments: dict, message: str) -> None:

@@ -64,5 +64,5 @@ def test_absent_classes_get_no_gradient() -> None:
 
 @pytest.mark.parametrize("loss", [Dice, BinaryDice])
 def test_smooth_out_of_range(loss: type) -> None:
-    with pytest.raises(ValueError, match=r"loss\.smooth: -1 given"):
+    with pytest.raises(ValueError, match=r"loss\.smooth: got -1; expected"):
         loss(smooth=-1)

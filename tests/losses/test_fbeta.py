@@ -72,12 +72,12 @@ def test_top_k_needs_samples(axis: str) -> None:
 
 
 def test_unknown_axis() -> None:
-    with pytest.raises(ValueError, match=r"loss\.axis: 'label' given, expected one of sample, class, all"):
+    with pytest.raises(ValueError, match=r"loss\.axis: got 'label'; expected one of sample, class, all"):
         SoftFBeta(axis="label")
 
 
 @pytest.mark.parametrize("loss", [SoftFBeta, SoftmaxFBeta])
 @pytest.mark.parametrize("key", ["beta", "smooth"])
 def test_out_of_range(loss: type, key: str) -> None:
-    with pytest.raises(ValueError, match=rf"loss\.{key}: 0 given"):
+    with pytest.raises(ValueError, match=rf"loss\.{key}: got 0; expected a number > 0"):
         loss(**{key: 0})

@@ -33,6 +33,13 @@ def test_soft_targets_are_a_sum_over_classes() -> None:
     torch.testing.assert_close(multiclass_hinge(logits, targets), sum(each))
 
 
+def test_classes_weigh_in_the_mean() -> None:
+    logits, targets, weight = torch.randn(9, 4), torch.randint(0, 4, (9,)), torch.tensor([0.5, 1.0, 2.0, 1.0])
+    total = 4 * F.multi_margin_loss(logits, targets, margin=2.0, weight=weight, reduction="sum")
+    got = Hinge(margin=2, class_weight=weight.tolist())(logits, targets)
+    torch.testing.assert_close(got, total / weight[targets].sum())
+
+
 @pytest.mark.parametrize("classes", [2, 10])
 def test_starts_at_the_number_of_wrong_classes(classes: int) -> None:
     assert Hinge()(torch.zeros(3, classes), torch.tensor([0, 1, 1])) == classes - 1

@@ -115,12 +115,12 @@ def test_top_k_without_warm_up_ignores_the_moment() -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({}, r"loss\.reduce: fraction None and count None given, expected exactly one"),
+        ({}, r"loss\.reduce: got fraction=None and count=None; expected exactly one"),
         ({"fraction": 0.5, "count": 3}, r"loss\.reduce: .*exactly one"),
-        ({"fraction": 0}, r"loss\.reduce\.fraction: 0 given"),
+        ({"fraction": 0}, r"loss\.reduce\.fraction: got 0;"),
         ({"fraction": 1.1}, r"loss\.reduce\.fraction"),
-        ({"fraction": "most"}, r"loss\.reduce\.fraction: 'most' given"),
-        ({"count": 0}, r"loss\.reduce\.count: 0 given"),
+        ({"fraction": "most"}, r"loss\.reduce\.fraction: got 'most';"),
+        ({"count": 0}, r"loss\.reduce\.count: got 0;"),
         ({"count": 2.5}, r"loss\.reduce\.count"),
         ({"fraction": 0.5, "warmup_epochs": -1}, r"loss\.reduce\.warmup_epochs"),
     ],

@@ -111,5 +111,5 @@ def test_distance_is_numpys() -> None:
 
 @pytest.mark.parametrize("margin", [-0.1, float("nan"), float("inf")])
 def test_margin_out_of_range(margin: float) -> None:
-    with pytest.raises(ValueError, match=r"loss\.margin: .* given, expected a number >= 0"):
+    with pytest.raises(ValueError, match=r"loss\.margin: got .*; expected a number >= 0"):
         Triplet(margin=margin)

@@ -185,7 +185,7 @@ def test_any_name_will_do() -> None:
 
 
 def test_errors_of_a_term_carry_its_name() -> None:
-    with pytest.raises(ValueError, match=r"loss\.terms\.sharp: loss\.smoothing: 2 given"):
+    with pytest.raises(ValueError, match=r"loss\.terms\.sharp: loss\.smoothing: got 2;"):
         made({"sharp": functools.partial(CrossEntropy, smoothing=2)})
 
 
@@ -197,7 +197,7 @@ def test_a_sum_of_nothing(terms: dict) -> None:
 
 @pytest.mark.parametrize("weight", [-1, float("nan"), float("inf"), "much", None])
 def test_a_weight_is_a_number_of_at_least_zero(weight: object) -> None:
-    with pytest.raises(ValueError, match=r"loss\.weights\.ce: .* given, expected a number >= 0"):
+    with pytest.raises(ValueError, match=r"loss\.weights\.ce: got .*; expected a number >= 0"):
         made({"ce": CrossEntropy}, ce=weight)
 
 

@@ -29,6 +29,10 @@ from compkit.models import (
 from compkit.types import Targets, Task
 
 CONF = Path(__file__).parents[2] / "conf" / "model" / "head"
+OPTIONS = {
+    file.stem: getattr(compkit.models, OmegaConf.load(file)._target_.rpartition(".")[2])
+    for file in CONF.glob("*.yaml")
+}
 D, C = 6, 4
 COUNTS = np.array([50, 7, 1, 0])
 LINEAR = [
@@ -198,8 +202,13 @@ def test_tasks(make: Callable[..., Head]) -> None:
     if make in LINEAR:
         head.check_task(Task.REGRESSION)
         return
-    with pytest.raises(ValueError, match=r"trains multiclass.*task is multilabel.*model/head="):
-        head.check_task(Task.MULTILABEL)
+    for task in (Task.MULTILABEL, Task.REGRESSION):
+        with pytest.raises(
+            ValueError, match=rf"trains multiclass.*task is {task}.*model/head= one of"
+        ) as caught:
+            head.check_task(task)
+        advised = str(caught.value).partition("one of ")[2].removesuffix(".").split(", ")
+        assert set(advised) == {name for name, option in OPTIONS.items() if task in option.tasks}
 
 
 @pytest.mark.parametrize("option", sorted(file.stem for file in CONF.glob("*.yaml")))
@@ -217,8 +226,7 @@ def test_every_option_has_the_defaults_of_its_class(option: str) -> None:
 
 def test_every_head_is_in_the_family() -> None:
     made = {type(build(make)) for make in ALL_HEADS}
-    options = {OmegaConf.load(file)._target_.rpartition(".")[2] for file in CONF.glob("*.yaml")}
-    assert {head.__name__ for head in made} == options
+    assert made == set(OPTIONS.values())
 
 
 def test_linear_head_is_linear_and_starts_without_preference() -> None:

@@ -112,6 +112,13 @@ def test_stages_count_from_the_stem():
     assert frozen == want | {"neck.norm.bias"}
 
 
+def test_as_many_stages_as_there_are_is_the_whole_backbone():
+    by_number, by_word = net(), net()
+    Finetune(freeze_stages=5).apply(by_number, 0)
+    Finetune(freeze_stages="all").apply(by_word, 0)
+    assert trained(by_number) == trained(by_word) == {"pooling.p", "neck.norm.weight", "head.linear.weight"}
+
+
 def test_freezing_is_a_function_of_the_epoch():
     model, finetune = net(), Finetune(freeze_backbone_epochs=2, freeze_stages=1)
     designed = trained(model)

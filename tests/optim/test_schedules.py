@@ -158,11 +158,14 @@ def test_schedules_of_progress_alone_have_no_state(make):
     assert schedule.factor(0, 10) == 1
 
 
-def test_step_drops_on_time_after_a_fractional_warm_up():
+def test_drops_come_on_time_after_a_fractional_warm_up():
     schedule = Step(step_epochs=3, gamma=0.5, warmup_epochs=1.1)
     assert 4.1 - 1.1 < 3  # why it could come late
     assert schedule.factor(4.1, 10) == 0.5
     assert schedule.factor(4.0, 10) == 1
+    schedule = MultiStep(at_shares=[0.3], factors=[0.5], warmup_epochs=1.1)
+    assert (4.1 - 1.1) / (11.1 - 1.1) < 0.3  # likewise
+    assert schedule.factor(4.1, 11.1) == 0.5
 
 
 def test_listed_rates_come_in_their_order_for_any_length():
