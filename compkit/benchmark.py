@@ -157,7 +157,9 @@ class _Side:
         batch = next(iter(fold.loader.batches([self.draw])))
         self.batch: Batch = batch._replace(images=batch.images.to(self.device))
         self.images = network_input(self.batch.images, fold.preprocessing, plan.trainer)
-        assert isinstance(self.stepper.learner.model, Classifier), "only networks that have head and loss apart"
+        assert isinstance(self.stepper.learner.model, Classifier), (
+            "only networks that have head and loss apart"
+        )
         self.model = self.stepper.learner.model.train()
         self.stepper.learner.set_moment(self.moment)
         with torch.no_grad():
@@ -193,9 +195,7 @@ class _Side:
 
 
 def _row(name: str, cost: Cost) -> list[str]:
-    milliseconds = [
-        f"{1000 * one:.2f}" for one in (cost.part, cost.plain_part, cost.step, cost.plain_step)
-    ]
+    milliseconds = [f"{1000 * one:.2f}" for one in (cost.part, cost.plain_part, cost.step, cost.plain_step)]
     return [
         name,
         *milliseconds[:2],

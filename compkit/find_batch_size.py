@@ -32,19 +32,26 @@ def find_batch_size(plan: Plan, start: int, largest: int | None) -> int | None:
             def attempt(size: int) -> Attempt:
                 # the last epochs, in which nothing waits frozen any more, take most memory
                 stepper = trial.stepper(plan.epochs)
-                return attempt_step(stepper, trial.first_batch(stepper, size, largest_image(plan, size)))
+                one = attempt_step(stepper, trial.first_batch(stepper, size, largest_image(plan, size)))
+                console.say(_told(one))
+                return one
 
-            tried = largest_batch(attempt, start, largest or len(trial.fold_data.train_rows))
-        rows = [[one.batch_size, *_told(one)] for one in tried]
-        console.table(f"{plan.name}: batch sizes", ["batch_size", "images/s", "GPU memory"], rows)
+            limit = largest or len(trial.fold_data.train_rows)
+            tried = largest_batch(attempt, start, limit)
         fitting = [one for one in tried if one.images_per_second is not None]
         if not fitting:
             console.warn("not even one picture fits. Set a smaller image_size, or another model.")
             return None
         best = max(fitting, key=lambda one: one.batch_size)
         fastest = max(fitting, key=lambda one: one.images_per_second or 0.0)
+        if best.batch_size < limit:
+            told = f"batch_size={best.batch_size} is the largest that fits"
+        else:
+            told = f"batch_size={limit} fits; larger ones were not tried, as " + (
+                "there are no more training rows" if largest is None else f"largest={largest}"
+            )
         console.say(
-            f"batch_size={best.batch_size} is the largest that fits; batch_size={fastest.batch_size} was the fastest. "
+            f"{told}; batch_size={fastest.batch_size} was the fastest. "
             "A rate goes with its batch: run scripts/lr_find.py after changing it."
         )
     return best.batch_size
@@ -58,6 +65,8 @@ def largest_image(plan: Plan, batch_size: int) -> Size:
     return max([plan.image_size, *sizes], key=math.prod)
 
 
-def _told(one: Attempt) -> list[str]:
-    speed = "does not fit" if one.images_per_second is None else f"{one.images_per_second:.0f}"
-    return [speed, "" if one.memory is None else f"{one.memory / 2**30:.2f} GiB"]
+def _told(one: Attempt) -> str:
+    if one.images_per_second is None:
+        return f"batch_size={one.batch_size}: does not fit"
+    memory = "" if one.memory is None else f", {one.memory / 2**30:.2f} GiB of GPU memory"
+    return f"batch_size={one.batch_size}: {one.images_per_second:.0f} images/s{memory}"

@@ -1,16 +1,19 @@
 """The learning rate range test and the schedule's curve, as commands: console, CSV and a page."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from compkit.engine import Console, RangeTest, epoch_windows, range_test
+from compkit.engine import Console, MicroBatch, RangeTest, epoch_windows, range_test
+from compkit.engine.console import EpochProgress
 from compkit.files import atomic_path, free_path, write_text
 from compkit.optim import schedule_points
 from compkit.plan import Plan
 from compkit.report import Figure, Line, Section, line_chart, render
 from compkit.trial import Trial, open_trial
+from compkit.types import Moment
 
 
 def find_lr(plan: Plan, start: float, end: float, steps: int) -> RangeTest:
@@ -27,8 +30,14 @@ def find_lr(plan: Plan, start: float, end: float, steps: int) -> RangeTest:
         raise ValueError("lr=0: the rates of the groups are in proportion to it. Set lr=3e-4.")
     with Console() as console:
         with open_trial(plan, console) as trial:
+            console.say(
+                f"{plan.competition.name} / {plan.name}: rates from {start:g} to {end:g} in up to {steps} steps of "
+                f"{plan.batch_size * plan.trainer.accumulate} images"
+            )
             stepper = trial.stepper()
-            test = range_test(stepper, trial.windows(stepper), plan.optimizer.lr, start, end, steps)
+            with console.epoch(steps * plan.batch_size * plan.trainer.accumulate, "range test") as bar:
+                windows = _watched(trial.windows(stepper), bar)
+                test = range_test(stepper, windows, plan.optimizer.lr, start, end, steps)
         columns = {"lr": test.rates, "loss": test.losses, "smoothed_loss": test.smoothed}
         page = _folder(plan) / f"{plan.name}.html"
         page = free_path(page)
@@ -44,7 +53,7 @@ def find_lr(plan: Plan, start: float, end: float, steps: int) -> RangeTest:
             log_x=True,
         )
         told = _advice(plan, test)
-        figure = Figure("The test ends when the smoothed loss is four times its smallest.", [chart])
+        figure = Figure("The test ends early when the smoothed loss is four times its smallest.", [chart])
         section = Section("lr", "Learning rate range test", told, [figure])
         write_text(page, render(f"{plan.competition.name} / {plan.name}", [], [section], []))
         for line in told:
@@ -72,7 +81,7 @@ def plot_schedule(plan: Plan) -> Path:
             charts.append(line_chart("Momentum", [Line("momentum", epochs, momenta)]))
         told = [
             f"{len(points)} steps, {steps} an epoch; "
-            f"rate from {rates[0]:.3g} over {rates.max():.3g} to {rates[-1]:.3g}."
+            f"lr {rates[0]:.3g} in the first, {rates.max():.3g} at most, {rates[-1]:.3g} in the last."
         ]
         section = Section("schedule", "Schedule", told, [Figure(type(schedule).__name__, charts)])
         page = free_path(_folder(plan) / f"{plan.name}_schedule.html")
@@ -80,6 +89,15 @@ def plot_schedule(plan: Plan) -> Path:
         console.say(told[0])
         console.say(f"curve: {page}")
     return page
+
+
+def _watched(
+    windows: Iterator[tuple[list[MicroBatch], Moment]], bar: EpochProgress
+) -> Iterator[tuple[list[MicroBatch], Moment]]:
+    """The windows as they are; the bar moves on when the next one is asked for."""
+    for window, moment in windows:
+        yield window, moment
+        bar.advance(sum(len(micro.rows) for micro in window))
 
 
 def _steps_per_epoch(trial: Trial) -> int:
@@ -93,9 +111,18 @@ def _advice(plan: Plan, test: RangeTest) -> list[str]:
             f"The loss never fell in {len(test.rates)} steps up to a rate of {test.rates[-1]:.2g}. "
             "Set a smaller start, more steps or a larger batch_size, and look at the data."
         ]
+    if test.suggestion <= test.largest:
+        choice = (
+            f"lr={test.suggestion:.2g}: here the loss fell fastest. Up to lr={test.largest:.2g}, a tenth of where it "
+            "was smallest, is usually safe with a warm-up and a falling schedule."
+        )
+    else:
+        choice = (
+            f"lr={test.largest:.2g}: a tenth of where the loss was smallest. It fell fastest above that, at "
+            f"{test.suggestion:.2g}: too near to where it rises again, unless with a warm-up."
+        )
     return [
-        f"lr={test.suggestion:.2g}: here the loss fell fastest. Up to lr={test.largest:.2g}, a tenth of where it was "
-        "smallest, is usually safe with a warm-up and a falling schedule.",
+        choice,
         f"{len(test.rates)} steps of {plan.batch_size * plan.trainer.accumulate} images; "
         "another batch size or optimizer wants another rate.",
     ]

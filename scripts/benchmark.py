@@ -11,22 +11,25 @@ from compkit.cli import entry
 def main(cfg):
     from hydra import compose
     from hydra.core.hydra_config import HydraConfig
+    from hydra.errors import HydraException
 
     from compkit.benchmark import benchmark, benchmark_tricks
     from compkit.build import build_plan, whole
 
     rounds = whole("rounds", cfg.rounds, at_least=1)
+    if cfg.what not in ("loop", "tricks"):
+        raise ValueError(f"what={cfg.what}: expected loop or tricks. Set what=tricks.")
     if cfg.what == "loop":
         benchmark(build_plan(cfg), rounds)
-    elif cfg.what == "tricks":
-        given = list(HydraConfig.get().overrides.task)
-        plans = {
-            str(name): build_plan(compose("benchmark", overrides=[*given, *str(trick).split()]))
-            for name, trick in cfg.tricks.items()
-        }
-        benchmark_tricks(build_plan(cfg), plans, rounds)
-    else:
-        raise ValueError(f"what={cfg.what}: expected loop or tricks. Set what=tricks.")
+        return
+    plans, given = {}, list(HydraConfig.get().overrides.task)
+    for name, trick in cfg.tricks.items():
+        if trick is not None:
+            try:
+                plans[name] = build_plan(compose("benchmark", overrides=[*given, *trick.split()]))
+            except HydraException as error:
+                raise ValueError(f"tricks.{name}={trick}: {error}") from error
+    benchmark_tricks(build_plan(cfg), plans, rounds)
 
 
 if __name__ == "__main__":

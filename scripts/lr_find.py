@@ -10,12 +10,14 @@ from compkit.cli import entry
 def main(cfg):
     from compkit.build import build_plan, whole
     from compkit.find_lr import find_lr, plot_schedule
+    from compkit.ranges import positive
 
     plan = build_plan(cfg)
     if cfg.plot_schedule:
         plot_schedule(plan)
     else:
-        find_lr(plan, float(cfg.start), float(cfg.end), whole("steps", cfg.steps, at_least=1))
+        start, end = positive("start", cfg.start, "1e-7"), positive("end", cfg.end, "1")
+        find_lr(plan, start, end, whole("steps", cfg.steps, at_least=10))
 
 
 if __name__ == "__main__":

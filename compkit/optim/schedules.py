@@ -126,9 +126,9 @@ class Exponential(Schedule):
     [1.0, 0.5, 0.25, 0.2]
     """
 
-    def __init__(self, gamma: float = 0.9, min_factor: float = 0.0, **common: Any) -> None:
+    def __init__(self, gamma: float = 0.8, min_factor: float = 0.0, **common: Any) -> None:
         super().__init__(**common)
-        self.gamma = above_zero_to_one("schedule.gamma", gamma, "0.9")
+        self.gamma = above_zero_to_one("schedule.gamma", gamma, "0.8")
         self.min_factor = zero_to_one("schedule.min_factor", min_factor, "0.01")
 
     def decay(self, epoch: float, epochs: float) -> float:
@@ -151,9 +151,9 @@ class InverseTime(Schedule):
     [1.0, 0.5, 0.25]
     """
 
-    def __init__(self, k: float = 0.5, min_factor: float = 0.0, **common: Any) -> None:
+    def __init__(self, k: float = 1.0, min_factor: float = 0.0, **common: Any) -> None:
         super().__init__(**common)
-        self.k = not_negative("schedule.k", k, "0.5")
+        self.k = not_negative("schedule.k", k, "1")
         self.min_factor = zero_to_one("schedule.min_factor", min_factor, "0.01")
 
     def decay(self, epoch: float, epochs: float) -> float:

@@ -49,7 +49,7 @@ def label_texts(targets: Targets, classes: Sequence[str], task: Task) -> list[st
     >>> import torch
     >>> mixed = Targets(torch.tensor([0, 1]), share=torch.tensor([0.75, 1.0]), other=torch.tensor([1, 0]))
     >>> label_texts(mixed, ["cat", "dog"], Task.MULTICLASS)
-    ['cat x 0.75 + dog x 0.25', 'dog']
+    ['75% cat + 25% dog', 'dog']
     """
     (labels, share), *mixed_in = targets.parts()
     own = [_label(label, classes, task) for label in labels.cpu().numpy()]
@@ -57,7 +57,7 @@ def label_texts(targets: Targets, classes: Sequence[str], task: Task) -> list[st
         return own
     other = [_label(label, classes, task) for label in mixed_in[0][0].cpu().numpy()]
     return [
-        first if kept == 1 else f"{first} x {kept:.2f} + {second} x {1 - kept:.2f}"
+        first if kept == 1 else f"{kept:.0%} {first} + {1 - kept:.0%} {second}"
         for first, second, kept in zip(own, other, share.tolist(), strict=True)
     ]
 

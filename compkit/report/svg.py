@@ -86,13 +86,23 @@ def frame(x: Axis, y: Axis, x_label: str) -> Markup:
     parts = []
     for tick, at in zip(y.ticks(), y.place(np.array(y.ticks())), strict=True):
         parts.append(Markup('<path class="grid" d="M{} {:.1f}H{}"/>').format(LEFT, at, right))
-        parts.append(text(LEFT - 6, at + 3.5, f"{tick:.4g}", anchor="end"))
+        parts.append(text(LEFT - 6, at + 3.5, tick_label(tick), anchor="end"))
     for tick, at in zip(x.ticks(), x.place(np.array(x.ticks())), strict=True):
         parts.append(Markup('<path class="tick" d="M{:.1f} {}v4"/>').format(at, bottom))
-        parts.append(text(at, bottom + 15, f"{tick:.4g}", anchor="middle"))
+        parts.append(text(at, bottom + 15, tick_label(tick), anchor="middle"))
     parts.append(Markup('<path class="axis" d="M{} {}H{}"/>').format(LEFT, bottom, right))
     parts.append(text((LEFT + right) / 2, HEIGHT - 5, x_label, anchor="middle"))
     return Markup("").join(parts)
+
+
+def tick_label(value: float) -> str:
+    """A number as one would type it as an override.
+
+    >>> tick_label(1e-7), tick_label(0.001), tick_label(20000.0), tick_label(2e6)
+    ('1e-7', '0.001', '20000', '2e6')
+    """
+    mantissa, has_power, power = f"{value:.5g}".partition("e")
+    return f"{mantissa}e{int(power)}" if has_power else mantissa
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "label") -> Markup:

@@ -39,6 +39,7 @@ def test_is_equation_6_with_its_gradient(margin: float, gamma: float) -> None:
     want.sum().backward()
     torch.testing.assert_close(value, want)
     torch.testing.assert_close(mine.grad, reference.grad)
+    torch.testing.assert_close(Circle(margin, gamma).per_sample(batch(), LABELS), want)
 
 
 def test_one_pair_of_each_kind_is_the_pairwise_form() -> None:

@@ -32,6 +32,8 @@ def test_is_the_definition_in_loops(smooth: float, shape: tuple) -> None:
         overlap = sum(one * other for one, other in zip(p, t, strict=True))
         values.append(1 - (2 * overlap + smooth) / (sum(p) + sum(t) + smooth))
     assert dice_loss(probs, targets, smooth).item() == pytest.approx(sum(values) / 3)
+    for loss, logits in [(Dice(smooth), probs.log()), (BinaryDice(smooth), probs.logit())]:
+        assert loss(logits, targets).item() == pytest.approx(sum(values) / 3)
 
 
 def test_pixels_are_samples() -> None:

@@ -52,6 +52,8 @@ def dense(features: Tensor, labels: Tensor, margin: float) -> Tensor:
 def test_is_the_worst_of_all_triplets(margin: float | None) -> None:
     want = torch.tensor(by_loops(batch(), LABELS, margin), dtype=torch.float64)
     torch.testing.assert_close(batch_hard_triplet(batch(), LABELS, margin), want)
+    loss = Triplet(soft_margin=True) if margin is None else Triplet(margin)
+    torch.testing.assert_close(loss.per_sample(batch(), LABELS), want)
 
 
 def test_gradient_is_that_of_the_dense_form() -> None:

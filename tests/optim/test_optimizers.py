@@ -102,6 +102,27 @@ def test_lbfgs_solves_least_squares_in_one_step():
     torch.testing.assert_close(torch.cat([model.weight[0], model.bias]), want, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("line_search", [True, False])
+def test_lbfgs_equals_torch(line_search):
+    inputs = torch.randn(20, 4, generator=torch.Generator().manual_seed(0)).double()
+    ours, theirs = nn.Linear(4, 2).double(), nn.Linear(4, 2).double()
+    theirs.load_state_dict(ours.state_dict())
+    search = "strong_wolfe" if line_search else None
+    for model, optimizer in [
+        (ours, LBFGS(lr=5, max_iter=6, history_size=2, line_search=line_search)(ours)),
+        (theirs, torch.optim.LBFGS(theirs.parameters(), 5, 6, history_size=2, line_search_fn=search)),
+    ]:
+
+        def closure(model=model, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (model(inputs) ** 4).mean()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+    torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
+
+
 def test_muon_turns_kernels_and_leaves_the_rest_to_adamw():
     """The step of a matrix has all singular values alike; that of a bias is Adam's, of size lr."""
     torch.manual_seed(0)

@@ -61,4 +61,4 @@ def test_texts_of_every_task():
     mixed = Targets(
         torch.tensor([[4.0], [2.0]]), share=torch.tensor([0.25, 1.0]), other=torch.tensor([[2.0], [4.0]])
     )
-    assert label_texts(mixed, ["angle"], Task.REGRESSION) == ["4 x 0.25 + 2 x 0.75", "2"]
+    assert label_texts(mixed, ["angle"], Task.REGRESSION) == ["25% 4 + 75% 2", "2"]
