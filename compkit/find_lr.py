@@ -9,7 +9,7 @@ import pandas as pd
 from compkit.engine import Console, MicroBatch, RangeTest, epoch_windows, range_test
 from compkit.engine.console import EpochProgress
 from compkit.files import atomic_path, free_path, write_text
-from compkit.optim import schedule_points
+from compkit.optim import Plateau, schedule_points
 from compkit.plan import Plan
 from compkit.report import Figure, Line, Section, line_chart, render
 from compkit.trial import Trial, open_trial
@@ -83,10 +83,13 @@ def plot_schedule(plan: Plan) -> Path:
             f"{len(points)} steps, {steps} an epoch; "
             f"lr {rates[0]:.3g} in the first, {rates.max():.3g} at most, {rates[-1]:.3g} in the last."
         ]
+        if isinstance(schedule, Plateau):
+            told.append("From where the score stops improving the rate falls; only the run itself will show where.")
         section = Section("schedule", "Schedule", told, [Figure(type(schedule).__name__, charts)])
         page = free_path(_folder(plan) / f"{plan.name}_schedule.html")
         write_text(page, render(f"{plan.competition.name} / {plan.name}", [], [section], []))
-        console.say(told[0])
+        for line in told:
+            console.say(line)
         console.say(f"curve: {page}")
     return page
 
