@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from compkit.assemble import try_parts
 from compkit.augment.operations import check_names, possible
 from compkit.augment.page import finding, policy_page, trials_table
 from compkit.augment.search import Trial, search_policy
@@ -18,7 +19,7 @@ from compkit.augment.space import CHOICES, Policy
 from compkit.data import Preprocessing
 from compkit.engine import Console, Ranks, choose_device, choose_threads
 from compkit.files import atomic_path, free_path, write_text
-from compkit.pipeline import run_fold, try_parts
+from compkit.pipeline import run_fold
 from compkit.plan import Plan
 from compkit.prepare import Prepared, prepare
 from compkit.randomness import restore_rng, rng_state

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from compkit.assemble import describe
 from compkit.data import Draw
 from compkit.engine import Console, MicroBatch, Stepper, epoch_windows, fit, network_input
 from compkit.models import Classifier
-from compkit.pipeline import describe
 from compkit.plan import Plan
 from compkit.trial import Trial, open_trial
 from compkit.types import Batch, Moment

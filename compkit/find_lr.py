@@ -84,7 +84,9 @@ def plot_schedule(plan: Plan) -> Path:
             f"lr {rates[0]:.3g} in the first, {rates.max():.3g} at most, {rates[-1]:.3g} in the last."
         ]
         if isinstance(schedule, Plateau):
-            told.append("From where the score stops improving the rate falls; only the run itself will show where.")
+            told.append(
+                "From where the score stops improving the rate falls; only the run itself will show where."
+            )
         section = Section("schedule", "Schedule", told, [Figure(type(schedule).__name__, charts)])
         page = free_path(_folder(plan) / f"{plan.name}_schedule.html")
         write_text(page, render(f"{plan.competition.name} / {plan.name}", [], [section], []))

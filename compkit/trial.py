@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from compkit.assemble import fit_scaling, make_fold_data, make_learner, make_loader, try_parts, wanted_folds
 from compkit.data import Draw, Size
 from compkit.engine import (
     Console,
@@ -19,7 +20,6 @@ from compkit.engine import (
     epoch_windows,
     use_channels_last,
 )
-from compkit.pipeline import fit_scaling, make_fold_data, make_learner, make_loader, try_parts, wanted_folds
 from compkit.plan import Plan
 from compkit.prepare import Prepared, prepare
 from compkit.randomness import derive_seed, restore_rng, rng_state, seed_everything

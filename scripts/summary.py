@@ -10,10 +10,10 @@ from compkit.cli import entry
 def main(cfg):
     import torch
 
+    from compkit.assemble import make_learner
     from compkit.build import build_plan, whole
     from compkit.engine import Console, Ranks
     from compkit.models import SUMMARY_HEADINGS, summarise_model
-    from compkit.pipeline import make_learner
     from compkit.prepare import prepare
 
     depth, plan = whole("depth", cfg.depth, at_least=1), build_plan(cfg)

@@ -250,7 +250,8 @@ def test_further_columns_are_learnt_and_nothing_else_of_the_run_changes(train, m
     terms = row[["train_target", "train_auxiliary_parity", "train_auxiliary_holes"]]
     assert (terms > 0).all() and terms.sum() == pytest.approx(row["train_loss"])
     assert (
-        weights["auxiliary.parity.weight"].shape[0] == 2 and weights["auxiliary.holes.weight"].shape[0] == 1
+        weights["auxiliary.of_parity.weight"].shape[0] == 2
+        and weights["auxiliary.of_holes.weight"].shape[0] == 1
     )
     before, after = (json.loads((folder / "metrics.json").read_text()) for folder in (plain, both))
     assert before.keys() == after.keys() and before["mean"].keys() == after["mean"].keys()

@@ -112,8 +112,8 @@ class Stepper:
     def describe_parts(self) -> str:
         """What to tell when memory ran out and micro-batches were cut."""
         return (
-            f"memory ran out, so micro-batches are cut into {self.parts} parts. The gradient stays that of the whole, but "
-            f"batch norm sees the parts. Next time set batch_size={max(1, self.data.batch_size // self.parts)} "
+            f"memory ran out, so micro-batches are cut into {self.parts} parts. The gradient stays that of the whole, "
+            f"but batch norm sees the parts. Next time set batch_size={max(1, self.data.batch_size // self.parts)} "
             f"trainer.accumulate={self.settings.accumulate * self.parts}."
         )
 

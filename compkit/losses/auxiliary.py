@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from compkit.losses.classification import binary_cross_entropy, cross_entropy
+from compkit.losses.classification import cross_entropy
 from compkit.losses.loss import Loss, shared
 from compkit.losses.regression import mean_squared_error
 from compkit.types import Outputs, Targets, Task
+
+TARGET, AUXILIARY = "target", "auxiliary_"  # names of the main loss's term, and what the others begin with
 
 
 class AuxiliaryTerm(NamedTuple):
@@ -23,8 +25,8 @@ class AuxiliaryTerm(NamedTuple):
 class WithAuxiliary(Loss):
     """A loss, and the losses of auxiliary columns beside it, each with its weight.
 
-    Classes cost cross-entropy, yes-or-no labels binary cross-entropy, numbers (given in units of their
-    spread) the squared error. Rows whose label is missing (-1, or NaN) count in no mean.
+    Classes cost cross-entropy, numbers (given in units of their spread) the squared error. Rows
+    whose label is missing (-1, or NaN) count in no mean.
 
     Args:
         main: the loss of the target.
@@ -44,7 +46,7 @@ class WithAuxiliary(Loss):
         self.tasks, self.reads, self.takes_mixed = main.tasks, main.reads, main.takes_mixed
         self.per_batch = main.per_batch
         self.term_names = tuple(
-            [*(named(name) for name in main.term_names), *(f"auxiliary_{name}" for name in self.columns)]
+            [*(named(name) for name in main.term_names), *(f"{AUXILIARY}{name}" for name in self.columns)]
         )
 
     def terms(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
@@ -55,13 +57,13 @@ class WithAuxiliary(Loss):
             weights = self._weights(name, targets)
             values = self._values(name, outputs.auxiliary[name], targets)
             # a batch in which all labels are missing costs nothing
-            terms[f"auxiliary_{name}"] = column.weight * values.sum() / weights.sum().clamp(min=1e-12)
+            terms[f"{AUXILIARY}{name}"] = column.weight * values.sum() / weights.sum().clamp(min=1e-12)
         return terms
 
     def term_weights(self, targets: Targets | Tensor) -> dict[str, Tensor]:
         weights = {named(name): weight for name, weight in self.main.term_weights(targets).items()}
         if isinstance(targets, Targets) and targets.auxiliary is not None:
-            weights |= {f"auxiliary_{name}": self._weights(name, targets) for name in self.columns}
+            weights |= {f"{AUXILIARY}{name}": self._weights(name, targets) for name in self.columns}
         return weights
 
     def weights(self, targets: Targets | Tensor) -> Tensor:
@@ -93,7 +95,7 @@ class WithAuxiliary(Loss):
 
 def named(term: str) -> str:
     """The name of the main loss's term; "loss" is the sum of all."""
-    return "target" if term == "loss" else term
+    return TARGET if term == "loss" else term
 
 
 def known(labels: Tensor) -> Tensor:
@@ -108,10 +110,9 @@ def known(labels: Tensor) -> Tensor:
 
 
 def per_sample(task: Task, logits: Tensor, labels: Tensor) -> Tensor:
-    """The usual loss of a task, [B]."""
+    """Cross-entropy of classes, or the squared error of numbers, [B]."""
     losses: dict[Task, Callable[[Tensor, Tensor], Tensor]] = {
         Task.MULTICLASS: cross_entropy,
-        Task.MULTILABEL: binary_cross_entropy,
         Task.REGRESSION: mean_squared_error,
     }
     return losses[task](logits, labels)

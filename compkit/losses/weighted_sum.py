@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from compkit.losses.auxiliary import AUXILIARY, TARGET
 from compkit.losses.loss import Loss
 from compkit.ranges import not_negative
 from compkit.types import Outputs, Targets, Task
@@ -25,8 +26,8 @@ def drowned_terms(means: Mapping[str, float], ratio: float = 100.0) -> str | Non
     >>> drowned_terms({"cross_entropy": 2.0, "triplet": 0.3}) is None
     True
     >>> print(drowned_terms({"cross_entropy": 2.0, "center": 0.001, "triplet": 0.3}))
-    loss.weights: beside cross_entropy (mean 2) over 100 times smaller, so that it hardly counts: center (mean 0.001).
-    Unless this is meant, raise loss.weights.center.
+    loss: beside cross_entropy (mean 2) over 100 times smaller, so that it hardly counts: center (mean 0.001).
+    Unless this is meant, raise loss.weights.center, or lower loss.weights.cross_entropy.
     """
     sizes = {name: abs(mean) for name, mean in means.items() if mean != 0}
     largest = max(sizes, key=lambda name: sizes[name], default="")
@@ -34,11 +35,23 @@ def drowned_terms(means: Mapping[str, float], ratio: float = 100.0) -> str | Non
     if not drowned:
         return None
     listed = ", ".join(f"{name} (mean {means[name]:.3g})" for name in drowned)
-    keys = ", ".join(f"loss.weights.{name}" for name in drowned)
+    raised = ", ".join(weight_key(name) for name in drowned if name != TARGET)
+    advice = [f"raise {raised}"] if raised else []
+    advice += [f"lower {weight_key(largest)}"] if largest != TARGET else []
     return (
-        f"loss.weights: beside {largest} (mean {means[largest]:.3g}) over {ratio:g} times smaller, so that it hardly "
-        f"counts: {listed}. Unless this is meant, raise {keys}."
+        f"loss: beside {largest} (mean {means[largest]:.3g}) over {ratio:g} times smaller, so that it hardly "
+        f"counts: {listed}. Unless this is meant, {', or '.join(advice)}."
     )
+
+
+def weight_key(term: str) -> str:
+    """The key that weighs a term.
+
+    >>> weight_key("center"), weight_key("auxiliary_genus")
+    ('loss.weights.center', 'auxiliary.genus.weight')
+    """
+    name = term.removeprefix(AUXILIARY)
+    return f"loss.weights.{term}" if name == term else f"auxiliary.{name}.weight"
 
 
 def gradient_times(values: Tensor, factor: float) -> Tensor:

@@ -86,7 +86,9 @@ class Classifier(nn.Module):
         self.head = head(
             in_features=width, num_outputs=num_outputs, bias=self.neck.head_bias, class_counts=class_counts
         )
-        self.auxiliary = nn.ModuleDict({name: nn.Linear(width, n) for name, n in (auxiliary or {}).items()})
+        # a bare name could be one that every ModuleDict has, such as `type` or `keys`
+        heads = {f"of_{name}": nn.Linear(width, outputs) for name, outputs in (auxiliary or {}).items()}
+        self.auxiliary = nn.ModuleDict(heads)
         if initialise is not None:
             # what is pretrained stays, whatever was asked for
             from_scratch = not pretrained and weights is None
@@ -131,7 +133,7 @@ class Classifier(nn.Module):
         logits = self._in_units(outputs.logits)
         if targets is None:
             return logits
-        auxiliary = {name: head(embeddings) for name, head in self.auxiliary.items()}
+        auxiliary = {name.removeprefix("of_"): head(embeddings) for name, head in self.auxiliary.items()}
         views = tuple(self._in_units(view) for view in outputs.views)
         return outputs._replace(logits=logits, features=features, views=views, auxiliary=auxiliary or None)
 

@@ -174,9 +174,8 @@ def test_adaptive_clipping_bounds_each_filter():
 
 def test_lbfgs_fits_a_small_problem(run_fit):
     def make(model):
-        return torch.optim.LBFGS(
-            model.parameters(), lr=1.0, max_iter=20, line_search_fn="strong_wolfe"
-        )
+        return torch.optim.LBFGS(model.parameters(), lr=1.0, max_iter=20, line_search_fn="strong_wolfe")
+
     _, run, _ = run_fit(model=tiny_net(norm=False), optimizer=make, epochs=5, batch_size=30)
     _, plain, _ = run_fit("sgd", model=tiny_net(norm=False), epochs=5, batch_size=30)
     assert run.history[-1]["train_loss"] < plain.history[-1]["train_loss"] - 0.05

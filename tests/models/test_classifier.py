@@ -117,12 +117,12 @@ def test_no_outputs_are_refused() -> None:
 
 
 def test_with_targets_it_says_what_losses_read() -> None:
-    model = classifier(auxiliary={"genus": 3})
+    model = classifier(auxiliary={"type": 3})
     targets = Targets(torch.tensor([0, 1, 2]))
     outputs = model(IMAGES, targets)
     assert isinstance(outputs, Outputs) and outputs.margin == ()
     assert outputs.features.shape == (3, model.num_features)
-    assert outputs.auxiliary["genus"].shape == (3, 3)
+    assert outputs.auxiliary["type"].shape == (3, 3)
     model.eval()
     torch.testing.assert_close(model(IMAGES), model(IMAGES, targets).logits)
 
