@@ -28,7 +28,8 @@ def main(cfg):
             try:
                 plans[name] = build_plan(compose("benchmark", overrides=[*given, *trick.split()]))
             except HydraException as error:
-                raise ValueError(f"tricks.{name}={trick}: {error}") from error
+                why = str(error).splitlines()[0]  # Hydra goes on with all options and its search path
+                raise ValueError(f"tricks.{name}={trick}: {why}") from error
     benchmark_tricks(build_plan(cfg), plans, rounds)
 
 

@@ -1,18 +1,15 @@
 """Every file of every group is composed, built and taken through one picture."""
 
-import itertools
 import re
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
+from omegaconf import OmegaConf
 
 from compkit.cli import config_dir
-from compkit.engine import Console
-from compkit.trial import open_trial
 
-from .conftest import compose_train
+from .conftest import compose_train, train_two_steps
 
 CONF = config_dir()
 OPTIONS = [
@@ -58,31 +55,40 @@ def test_there_are_options():
 @pytest.mark.parametrize("group, option", [one for one in OPTIONS if one[0] not in ("model", "competition")])
 def test_every_option_trains_two_steps(plan, group, option):
     chosen = [] if group == "task" else [f"{group}={option}"]
-    with open_trial(plan(*fitting(group, option), *chosen), Console(quiet=True)) as trial:
-        stepper = trial.stepper()
-        model, averaging = stepper.learner.model, stepper.learner.averaging
-        before = [parameter.detach().clone() for parameter in model.parameters()]
-        for window, moment in itertools.islice(trial.windows(stepper), 2):
-            figures = stepper.step(window, moment)
-            assert figures.is_taken and torch.isfinite(figures.terms).all()
-            averaging.update(model)
-        averaging.end_epoch(model, trial.plan.epochs, trial.plan.epochs)
-        after = list(model.parameters())
-        assert all(torch.isfinite(parameter).all() for parameter in after)
-        assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    train_two_steps(plan(*fitting(group, option), *chosen))
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "model"])
-def test_model_option_composes(option):
-    """They are built, at small sizes, in tests/models/test_config.py."""
-    cfg = compose_train(f"model={option}", *(["model.backbone=test_resnet"] if option == "timm" else []))
-    assert cfg.model._target_ == "compkit.models.Classifier" and cfg.model.backbone
+def test_every_model_trains_two_steps(plan, option):
+    """At small sizes; transformers want a multiple of their patches."""
+    size = 28 if option in ("dinov2_small", "eva02_tiny") else 32
+    given = OmegaConf.select(compose_train(f"model={option}"), "model.backbone", throw_on_missing=False)
+    backbone = [f"model.backbone={given or 'test_resnet'}"]
+    small = [f"image_size={size}", "batch_size=4", "limit=20", "model.pretrained=false"]
+    train_two_steps(plan(f"model={option}", *backbone, *small))
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "competition"])
 def test_competition_option_builds(plan, tmp_path, option):
     path = [f"competition.path={tmp_path}"] if option == "folder" else []
     assert plan(f"competition={option}", *path).competition.name == option
+
+
+@pytest.mark.parametrize("name", ["digits", "mosaic", "tilt"])
+def test_competition_trains_two_steps(plan, name):
+    train_two_steps(plan(f"competition={name}"))
+
+
+def test_a_folder_of_one_s_own_trains_two_steps(plan, data_dir):
+    plan("competition=digits")  # makes it
+    train_two_steps(
+        plan(
+            "competition=folder",
+            f"competition.path={data_dir / 'digits'}",
+            "competition.channels=1",
+            "model.pretrained=false",
+        )
+    )
 
 
 def test_competition_sets_the_task_and_the_command_line_still_wins():

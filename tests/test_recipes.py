@@ -1,9 +1,6 @@
 """Every recipe composes, trains on each embedded competition it is for, and gives way to the command line alone."""
 
-import itertools
-
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -12,7 +9,7 @@ from compkit.cli import config_dir
 from compkit.engine import Console
 from compkit.trial import open_trial
 
-from .conftest import compose_train
+from .conftest import compose_train, train_two_steps
 
 FOLDER = config_dir() / "recipe"
 RECIPES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -119,17 +116,7 @@ def test_every_line_has_its_reason(path):
 
 @pytest.mark.parametrize("recipe, competition", PAIRS)
 def test_recipe_trains_two_steps(recipe_plan, recipe, competition):
-    with open_trial(recipe_plan(recipe, competition), Console(quiet=True)) as trial:
-        stepper = trial.stepper()
-        model, averaging = stepper.learner.model, stepper.learner.averaging
-        before = [parameter.detach().clone() for parameter in model.parameters()]
-        for window, moment in itertools.islice(trial.windows(stepper), 2):
-            figures = stepper.step(window, moment)
-            assert figures.is_taken and torch.isfinite(figures.terms).all()
-            averaging.update(model)
-        after = list(model.parameters())
-        assert all(torch.isfinite(parameter).all() for parameter in after)
-        assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    train_two_steps(recipe_plan(recipe, competition))
 
 
 @pytest.mark.parametrize("recipe, competition", WRONG)
