@@ -74,11 +74,12 @@ class Trial(NamedTuple):
             epoch += 1
 
     def first_batch(self, stepper: Stepper, rows: int, size: Size | None = None) -> MicroBatch:
-        """The first `rows` training pictures as one micro-batch at a size; repeated when there are fewer."""
+        """The first `rows` training pictures as one micro-batch at a size, unmixed; repeated when there are fewer."""
         positions = self.fold_data.train_rows[np.arange(rows) % len(self.fold_data.train_rows)]
         draw = Draw(positions, 0, size)
         batch = next(iter(self.fold_data.loader.batches([draw])))
-        return stepper.micro_batch(batch, draw, Moment(0, 0.0, self.plan.epochs))
+        micro = stepper.micro_batch(batch, draw, Moment(0, 0.0, self.plan.epochs))
+        return micro._replace(mix=None, targets=self.fold_data.targets(batch, self.ranks.device))
 
 
 @contextmanager

@@ -41,10 +41,8 @@ FITTING = {"retrieval_bot": ["batch_size=40"]}
 # what the headers name for a run of two epochs
 TRIALS = {
     "cyclic_snapshots": "schedule.cycles=2",
-    "retrieval_bot": "schedule.warmup_epochs=0",
     "small_data": "finetune.freeze_backbone_epochs=1",
     "strong_cnn": "mixing.off_epochs=0",
-    "vit_finetune": "schedule.warmup_epochs=0",
 }
 PAIRS = [(recipe, COMPETITIONS[task]) for recipe in RECIPES for task in TASKS[recipe]]
 WRONG = [

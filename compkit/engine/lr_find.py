@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from compkit.engine.step import MicroBatch, Stepper
 from compkit.types import Moment
 
-SMOOTHING = 0.9  # share of the past in the running mean of the loss
+SMOOTHING = 0.9  # share of the past in the running mean that tells when to stop
 EXPLODED = 4.0  # the test ends when the smoothed loss is this many times its smallest
 
 
@@ -19,7 +20,7 @@ class RangeTest(NamedTuple):
     Attributes:
         rates: learning rate of each step, [N].
         losses: training loss of each step, [N].
-        smoothed: their running mean, [N].
+        smoothed: without their noise, [N].
         suggestion: the rate at which the smoothed loss fell fastest; None when it never fell.
         largest: a tenth of the rate at which the smoothed loss was smallest, where it still falls safely.
     """
@@ -67,17 +68,13 @@ def range_test(
     return RangeTest(rates[: len(kept)], kept, smoothed, suggestion, largest)
 
 
-def smooth(losses: np.ndarray, share: float = SMOOTHING) -> np.ndarray:
-    """Running mean of losses [N], corrected for its start at 0.
+def smooth(losses: np.ndarray) -> np.ndarray:
+    """Losses [N] without their noise: a running mean that looks as far ahead as back, so that nothing is shifted.
 
-    >>> smooth(np.array([2.0, 2.0, 4.0]), share=0.5).round(2)
-    array([2.  , 2.  , 3.14])
+    >>> smooth(np.array([2.0, 2.0, 2.0]))
+    array([2., 2., 2.])
     """
-    means, running = [], 0.0
-    for number, loss in enumerate(losses, start=1):
-        running = share * running + (1 - share) * loss
-        means.append(running / (1 - share**number))
-    return np.array(means)
+    return gaussian_filter1d(losses, sigma=max(1.0, len(losses) / 40), mode="nearest")
 
 
 def suggest(rates: np.ndarray, smoothed: np.ndarray) -> tuple[float | None, float | None]:

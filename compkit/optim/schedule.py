@@ -60,8 +60,9 @@ class Schedule:
 
     Args:
         warmup_epochs: length of the warm-up; 0 is none, fractions are fine.
-        warmup_start_factor: factor at the very first step, 0-1; it grows linearly to 1.
-        hold_epochs: length of the hold after it, at factor 1; 0 is none.
+        warmup_start_factor: factor at the very first step, 0-1; it grows linearly to the schedule's
+            first factor, which is 1 but for one-cycle.
+        hold_epochs: length of the hold after it, at that factor; 0 is none.
         momentum_start: momentum at the first step, above 0 and below 1; None leaves the optimizer's alone.
         momentum_end: momentum it grows to linearly, and then keeps.
         momentum_epochs: length of that growth from the first step on; None is the whole run.
@@ -128,12 +129,12 @@ class Schedule:
         [0.1, 0.55, 1.0, 1.0]
         """
         self.check(epochs)
+        left = epochs - self.lead_epochs
         if epoch < self.warmup_epochs:
+            first = self.decay(0.0, left)  # 1, but for one-cycle, which has a rise of its own
             done = epoch / self.warmup_epochs
-            return self.warmup_start_factor + (1 - self.warmup_start_factor) * done
-        if epoch < self.lead_epochs:
-            return 1.0
-        return self.decay(epoch - self.lead_epochs, epochs - self.lead_epochs)
+            return self.warmup_start_factor + (first - self.warmup_start_factor) * done
+        return self.decay(max(epoch - self.lead_epochs, 0.0), left)
 
     def decay(self, epoch: float, epochs: float) -> float:
         """The factor `epoch` epochs after warm-up and hold, of `epochs` that follow them."""

@@ -97,6 +97,13 @@ def test_one_cycle_leaves_the_momentum_alone_if_told_to_and_starts_after_the_lea
         assert late.factor(epoch, 10) == pytest.approx(plain.factor(epoch - 3, 7))
 
 
+def test_a_warm_up_leads_to_where_one_cycle_begins():
+    schedule = OneCycle(warmup_epochs=1, hold_epochs=1, start_factor=0.04)
+    factors = [schedule.factor(epoch, 12) for epoch in (0, 0.5, 1, 2, 2.1)]
+    assert factors == pytest.approx([0.01, 0.025, 0.04, 0.04, factors[-1]])
+    assert 0.04 < factors[-1] < 0.06
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
