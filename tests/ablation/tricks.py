@@ -88,6 +88,19 @@ TRICKS = {
     "one cycle": ("schedule=one_cycle",),
     "progressive size": ("scale=progressive",),
     "last stride 1": ("model.last_stride=1",),
+    # looked into because they did not help: what they need to
+    "randaugment, black outside": ("augment=randaugment", "augment.policy.fill=0"),
+    "trivialaugment, black outside": ("augment=trivialaugment", "augment.policy.fill=0"),
+    "constant rate": ("schedule=constant",),
+    "constant rate, EMA": (
+        "schedule=constant",
+        "averaging=ema",
+        "averaging.decay=0.98",
+        "inference.weights=ema",
+    ),
+    "constant rate, SWA": ("schedule=constant", "averaging=swa", "inference.weights=swa"),
+    "resnet10t": ("model.backbone=resnet10t",),
+    "resnet10t, label smoothing 0.1": ("model.backbone=resnet10t", "loss=label_smoothing"),
 }
 
 
