@@ -62,8 +62,8 @@ TRICKS = {
     "cutmix": ("mixing=cutmix",),
     "mixup or cutmix": ("mixing=mixup_cutmix",),
     "augment=light": ("augment=light",),
-    "augment=randaugment": ("augment=randaugment",),
-    "augment=trivialaugment": ("augment=trivialaugment",),
+    "augment=randaugment": ("augment=randaugment", "~augment.flip", "augment.policy.fill=0"),
+    "augment=trivialaugment": ("augment=trivialaugment", "~augment.flip", "augment.policy.fill=0"),
     "EMA": ("averaging=ema", "averaging.decay=0.98", "inference.weights=ema"),
     "SWA": ("averaging=swa", "inference.weights=swa"),
     "AdamW 0.05": ("optimizer=adamw",),
@@ -89,8 +89,8 @@ TRICKS = {
     "progressive size": ("scale=progressive",),
     "last stride 1": ("model.last_stride=1",),
     # looked into because they did not help: what they need to
-    "randaugment, black outside": ("augment=randaugment", "augment.policy.fill=0"),
-    "trivialaugment, black outside": ("augment=trivialaugment", "augment.policy.fill=0"),
+    "randaugment with flips": ("augment=randaugment",),
+    "trivialaugment with flips": ("augment=trivialaugment",),
     "constant rate": ("schedule=constant",),
     "constant rate, EMA": (
         "schedule=constant",
