@@ -1,9 +1,13 @@
-"""Commands as a user runs them, each in a process of its own."""
+"""Commands as a user runs them, each in a process of its own, or in this one where ten seconds of imports matter."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
+
+from hydra.core.hydra_config import HydraConfig
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,3 +29,17 @@ def call(*command, **environment):
     process = start(*command, **environment)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
+
+
+def call_here(capsys, script, *arguments):
+    """Run a script in this process: (exit status, stdout, stderr)."""
+    capsys.readouterr()
+    status = 0
+    try:
+        with mock.patch.object(sys, "argv", [script, *arguments]):
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+    except SystemExit as stop:
+        status = stop.code or 0
+    finally:
+        HydraConfig.instance().cfg = None  # else plans built later would take these overrides for theirs
+    return status, *capsys.readouterr()

@@ -1,23 +1,21 @@
-"""The commands that try things out before a run, each from outside: what they leave, what they say, their exit status."""
+"""The commands that try things out before a run, what they leave, what they say, their exit status."""
 
 import cv2
 import pandas as pd
 import pytest
 import yaml
 
-from .commands import ROOT, call
+from .commands import ROOT, call_here
 from .conftest import QUICK
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def command(data_dir, tmp_path):
+def command(data_dir, tmp_path, capsys):
     """Run a script on a few digits: command("lr_find", "steps=10") -> (exit status, stdout, stderr)."""
 
     def run(script, *arguments):
         paths = (f"data_dir={data_dir}", f"output_dir={tmp_path / 'outputs'}", "predict_test=false")
-        return call(f"scripts/{script}.py", *QUICK, *paths, *arguments)
+        return call_here(capsys, f"scripts/{script}.py", *QUICK, *paths, *arguments)
 
     return run
 
