@@ -14,7 +14,7 @@ demo: $(VENV)/demo-installed
 	$(BIN)/python scripts/grade.py competition=digits submission=outputs/digits/demo/submission.csv
 
 test: $(VENV)/dev-installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: $(VENV)/dev-installed
 	$(BIN)/ruff check .
