@@ -43,7 +43,8 @@ def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
         plan.sampler.order(labels, plan.batch_size, np.random.default_rng(0))
     plan.make_schedule().check(plan.epochs)
     plan.make_finetune().check(plan.epochs)
-    train_rows = data.folds.train_rows(wanted_folds(plan, data)[0])
+    first = wanted_folds(plan, data)[0]
+    train_rows = data.folds.train_rows(first)
     learner = make_learner(plan, data, train_rows, Ranks())
     check_parts(plan, learner)
     plan.inference.resolve(learner.averaging.name)
@@ -53,7 +54,7 @@ def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
     # the first pictures all the way through: an augmentation or a loss that cannot take them fails here
     draws = [Draw(train_rows[:2], 0, size) for size in plan.scale.all_sizes(plan.epochs)]
     loader = Loader(ImageDataset(data.table, scaled, plan.make_augment()), num_workers=0)
-    fold_data = make_fold_data(plan, data, scaled, 0, loader)
+    fold_data = make_fold_data(plan, data, scaled, first, loader)
     stepper = Stepper(learner, fold_data, replace(plan.trainer, compile=False), Ranks())
     moment = Moment(0, 0.0, plan.epochs)
     with torch.no_grad():

@@ -33,11 +33,13 @@ class AuxiliaryColumn:
 
 
 class AuxiliaryLabels(NamedTuple):
-    """A column as the loss wants it."""
+    """A column as the loss wants it.
 
-    values: (
-        np.ndarray
-    )  # int64 [N], -1 where missing; or float32 [N, 1] in units of its spread, NaN where missing
+    Attributes:
+        values: int64 [N], -1 where missing; or float32 [N, 1] in units of its spread, NaN where missing.
+    """
+
+    values: np.ndarray
     task: Task
     num_outputs: int
     weight: float
