@@ -19,6 +19,7 @@ from compkit.engine import (
 from compkit.losses import AuxiliaryTerm, SetLoss, WithAuxiliary
 from compkit.plan import Plan
 from compkit.prepare import Prepared, class_counts, first_logits, make_preprocessing
+from compkit.semi import with_pseudo_labels
 from compkit.types import Moment, Table, Task
 
 
@@ -52,8 +53,10 @@ def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
     preprocessing = make_preprocessing(plan, data.table, model.mean, model.std)
     scaled = fit_scaling(plan, data, train_rows, preprocessing)
     # the first pictures all the way through: an augmentation or a loss that cannot take them fails here
-    draws = [Draw(train_rows[:2], 0, size) for size in plan.scale.all_sizes(plan.epochs)]
-    loader = Loader(ImageDataset(data.table, scaled, plan.make_augment()), num_workers=0)
+    table, _ = fold_table(plan, data, first)
+    rows = train_rows[:2] if data.pseudo is None else np.array([train_rows[0], len(table) - 1])
+    draws = [Draw(rows, 0, size) for size in plan.scale.all_sizes(plan.epochs)]
+    loader = Loader(ImageDataset(table, scaled, plan.make_augment()), num_workers=0)
     fold_data = make_fold_data(plan, data, scaled, first, loader)
     stepper = Stepper(learner, fold_data, replace(plan.trainer, compile=False), Ranks())
     moment = Moment(0, 0.0, plan.epochs)
@@ -134,13 +137,21 @@ def fit_scaling(
     return plan.scaling.fit(lambda row: dataset.sample(row).image, train_rows, preprocessing)
 
 
+def fold_table(plan: Plan, data: Prepared, fold: int) -> tuple[Table, np.ndarray | None]:
+    """The table of a fold, its pseudo-labelled rows last; and soft labels of all rows, if there are any."""
+    if data.pseudo is None:
+        return data.table, None
+    return with_pseudo_labels(data.table, data.pseudo.of_student(fold), plan.competition.task)
+
+
 def make_fold_data(
     plan: Plan, data: Prepared, preprocessing: Preprocessing, fold: int, loader: Loader
 ) -> FoldData:
     """What the fold learns from."""
+    table, soft = fold_table(plan, data, fold)
     return FoldData(
-        table=data.table,
-        train_rows=data.folds.train_rows(fold),
+        table=table,
+        train_rows=np.concatenate([data.folds.train_rows(fold), np.arange(len(data.table), len(table))]),
         valid_rows=data.folds.valid_rows(fold),
         loader=loader,
         preprocessing=preprocessing,
@@ -150,6 +161,7 @@ def make_fold_data(
         scale=plan.scale,
         mixing=plan.mixing,
         auxiliary={name: column.values for name, column in data.auxiliary.items()},
+        soft=soft,
     )
 
 

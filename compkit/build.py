@@ -86,6 +86,8 @@ def build_plan(cfg: DictConfig) -> Plan:
         num_workers=cfg.num_workers,
         limit=None if cfg.limit is None else whole("limit", cfg.limit, at_least=1),
         predict_test=bool(cfg.predict_test),
+        pseudo_labels=None if cfg.pseudo_labels is None else Path(cfg.pseudo_labels).expanduser(),
+        full_data=bool(cfg.full_data),
         make_model=build(cfg.model),
         make_loss=build(cfg.loss),
         optimizer=build(cfg.optimizer),

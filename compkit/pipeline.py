@@ -1,8 +1,6 @@
 """One run, from top to bottom: read, split, fit each fold, predict, score, submit, report."""
 
 import os
-import time
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,13 +12,13 @@ from compkit.assemble import (
     describe,
     describe_groups,
     fit_scaling,
+    fold_table,
     make_fold_data,
     make_learner,
     make_loader,
     try_parts,
     wanted_folds,
 )
-from compkit.competition import validate_submission, write_submission
 from compkit.data import Loader, Preprocessing, evaluation_draws
 from compkit.engine import (
     Console,
@@ -36,8 +34,9 @@ from compkit.engine import (
     load_weights,
     use_channels_last,
 )
-from compkit.files import atomic_path, write_text
+from compkit.files import write_text
 from compkit.inference import AVERAGES, activate, predict_logits
+from compkit.outcome import conclude, write_parquet
 from compkit.plan import Plan
 from compkit.prepare import (
     Prepared,
@@ -46,8 +45,7 @@ from compkit.prepare import (
     target_prior,
 )
 from compkit.randomness import derive_seed, seed_everything
-from compkit.report import write_report
-from compkit.results import mean_predictions, prediction_frame, read_scores, score, summarise
+from compkit.results import mean_predictions, prediction_frame, read_scores, read_test, score
 from compkit.run_folder import check_name, check_writable, json_text, open_run
 from compkit.types import Predictions, Table
 
@@ -108,7 +106,8 @@ def run_fold(
     seed_everything(derive_seed(plan.seed, fold, 1 + ranks.rank))  # of dropout: different on each
 
     preprocessing = fit_scaling(plan, data, train_rows, preprocessing)
-    loader = make_loader(plan, data.table, preprocessing, ranks, augment=True)
+    table, _ = fold_table(plan, data, fold)
+    loader = make_loader(plan, table, preprocessing, ranks, augment=True)
     fold_data = make_fold_data(plan, data, preprocessing, fold, loader)
     metadata = {
         "preprocessing": preprocessing.to_dict(),
@@ -242,69 +241,16 @@ def predict_all(
 def finish(
     plan: Plan, data: Prepared, preprocessing: Preprocessing, scores: list[dict[str, Any]], console: Console
 ) -> dict[str, Any]:
-    """Join the folds: oof.parquet, test.parquet, metrics.json, submission.csv, report.html."""
-    competition, folder = plan.competition, plan.folder
-    started = time.perf_counter()
+    """Join the folds to oof.parquet and test.parquet, and draw the conclusions."""
+    folder = plan.folder
     frames = [pd.read_parquet(folder / f"fold_{one['fold']}" / "oof.parquet") for one in scores]
     oof = pd.concat(frames, ignore_index=True)
     rows = pd.Index(data.table.ids).get_indexer(oof["id"])
     assert (rows >= 0).all() and oof["id"].is_unique
     oof = oof.iloc[np.argsort(rows)].reset_index(drop=True)  # the order of the competition's own CSV
     write_parquet(folder / "oof.parquet", oof)
-    pooled = score(data.table.labels[np.sort(rows)], _values(oof), plan.metrics)
-    metrics = summarise(scores, pooled, plan.metric, competition.task, competition.classes, data.folds.hash)
-    write_text(folder / "metrics.json", json_text(metrics))
-
     if data.test is not None:
-        frames = [pd.read_parquet(folder / f"fold_{one['fold']}" / "test.parquet") for one in scores]
-        test = mean_predictions(
-            [Predictions(frame["id"].to_numpy(dtype=str), _values(frame)) for frame in frames]
-        )
-        write_parquet(folder / "test.parquet", prediction_frame(test, -1, competition.classes))
-        submit(plan, test, scores)
-    write_report(folder, picture_of([data.table], preprocessing))
-
-    columns = ["fold", *pooled, "best epoch", "seconds"]
-    lines = [
-        [one["fold"], *_digits(one["best"]), one["best_epoch"], f"{one['seconds']:.0f}"] for one in scores
-    ]
-    lines.append(["mean", *_digits(metrics["mean"]), "", f"{sum(one['seconds'] for one in scores):.0f}"])
-    lines.append(["std", *_digits(metrics["std"]), "", ""])
-    lines.append(["pooled OOF", *_digits(pooled), "", ""])
-    console.table(f"{plan.name}: {plan.metric.name} {pooled[plan.metric.name]:.5f}", columns, lines)
-    console.say(f"scores, submission and report in {folder} ({time.perf_counter() - started:.1f} s)")
-    return metrics
-
-
-def write_parquet(path: Path, frame: pd.DataFrame) -> None:
-    """Write a table atomically."""
-    with atomic_path(path) as temporary:
-        frame.to_parquet(temporary, index=False)
-
-
-def submit(plan: Plan, test: Predictions, scores: list[dict[str, Any]]) -> None:
-    """submission.csv in the sample's shape, read back, and submission.json: what it was made of."""
-    shape, path = plan.submission_shape, plan.folder / "submission.csv"
-    if shape is None:
-        return
-    shape["empty_token"] = plan.competition.empty_token
-    format = write_submission(path=path, predictions=test, top_k=getattr(plan.metric, "k", 5), **shape)
-    validate_submission(path=path, **shape)
-    manifest = {
-        "runs": [plan.name],
-        "folds": [one["fold"] for one in scores],
-        "weights": [one["weights"] for one in scores],
-        "inference": plan.config["inference"],
-        "format": format,
-        "rows": len(test.ids),
-    }
-    write_text(plan.folder / "submission.json", json_text(manifest))
-
-
-def _values(frame: pd.DataFrame) -> np.ndarray:
-    """The predictions of a frame, float32 [N, C]."""
-    return frame.filter(regex="^pred_").to_numpy(dtype=np.float32)
-
-
-def _digits(scores: dict[str, float]) -> list[str]:
-    return [f"{value:.5f}" for value in scores.values()]
+        classes = plan.competition.classes
+        parts = [read_test(folder / f"fold_{one['fold']}" / "test.parquet", classes) for one in scores]
+        write_parquet(folder / "test.parquet", prediction_frame(mean_predictions(parts), -1, classes))
+    return conclude(plan, scores, data.folds.hash, picture_of([data.table], preprocessing), console)

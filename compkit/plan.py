@@ -39,6 +39,8 @@ class Plan:
     num_workers: int | str
     limit: int | None
     predict_test: bool
+    pseudo_labels: Path | None
+    full_data: bool
     make_model: Callable[..., nn.Module]
     make_loss: Callable[..., Loss]
     optimizer: OptimizerBuilder

@@ -12,7 +12,8 @@ from compkit.competition import Folds, read_folder
 from compkit.data import Preprocessing
 from compkit.engine import Console, Ranks, choose_device, choose_threads, load_weights, read_metadata
 from compkit.inference import AVERAGES
-from compkit.pipeline import predict, predict_all, write_parquet
+from compkit.outcome import write_parquet
+from compkit.pipeline import predict, predict_all
 from compkit.plan import Plan
 from compkit.prepare import unreadable_rows
 from compkit.results import mean_predictions, prediction_frame

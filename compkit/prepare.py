@@ -18,6 +18,7 @@ from compkit.competition import (
 from compkit.data import BadImage, Preprocessing, find_bad_images, is_deep
 from compkit.engine import Console, Ranks, cpu_cores
 from compkit.plan import Plan
+from compkit.semi import PseudoLabels
 from compkit.types import Table, Task
 
 MANY = 2000  # pictures whose reading takes long enough to be announced
@@ -34,6 +35,7 @@ class Prepared:
         unreadable: positions of test rows whose picture cannot be read; they get the training prior.
         folds: the split of `table`.
         auxiliary: labels of the auxiliary columns for each row of `table`.
+        pseudo: further rows to train on, labelled by models; None without.
     """
 
     table: Table
@@ -41,6 +43,7 @@ class Prepared:
     unreadable: np.ndarray
     folds: Folds
     auxiliary: dict[str, AuxiliaryLabels]
+    pseudo: PseudoLabels | None = None
 
 
 def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
@@ -62,7 +65,14 @@ def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
     if test is not None:
         unreadable = unreadable_rows(plan, test, ranks, "test", console)
     auxiliary = {name: read_auxiliary(table.frame, name, column) for name, column in plan.auxiliary.items()}
-    return Prepared(table, test, unreadable, _split(plan, table, ranks, console), auxiliary)
+    pseudo = (
+        None if plan.pseudo_labels is None else PseudoLabels.read(plan.pseudo_labels, competition.classes)
+    )
+    if pseudo is not None and auxiliary:
+        raise ValueError(
+            "pseudo_labels go with the target alone: their rows have no auxiliary columns. Set auxiliary={}."
+        )
+    return Prepared(table, test, unreadable, _split(plan, table, ranks, console), auxiliary, pseudo)
 
 
 def make_preprocessing(

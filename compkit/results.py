@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,27 @@ import pandas as pd
 
 from compkit.metrics import Metric
 from compkit.types import Predictions, Table, Task
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Predictions for the training images, each by the model whose fold held it out.
+
+    Attributes:
+        task: decides what targets and values are.
+        ids: str [N].
+        fold: int64 [N].
+        targets: int64 [N] for multiclass, else float64 [N, C].
+        values: float64 [N, C], probabilities or regression values.
+        classes: C names of classes or target columns.
+    """
+
+    task: Task
+    ids: np.ndarray
+    fold: np.ndarray
+    targets: np.ndarray
+    values: np.ndarray
+    classes: tuple[str, ...]
 
 
 def prediction_frame(
@@ -30,6 +53,64 @@ def prediction_frame(
     frame = pd.DataFrame(columns)
     values = pd.DataFrame(predictions.values, columns=[f"pred_{name}" for name in classes])
     return pd.concat([frame, values], axis=1)
+
+
+def read_oof(path: Path, task_name: str | None) -> OutOfFold:
+    """The out-of-fold table of a run; rows without a label are left out.
+
+    Raises:
+        ValueError: it is not what a run writes.
+    """
+    frame = pd.read_parquet(path)
+    predicted = [str(column) for column in frame if str(column).startswith("pred_")]
+    classes = tuple(column.removeprefix("pred_") for column in predicted)
+    wanted = ["target"] if "target" in frame else [f"target_{name}" for name in classes]
+    absent = [column for column in ["id", "fold", *wanted] if column not in frame]
+    if absent or not predicted or task_name not in list(Task):
+        raise ValueError(
+            f"{path}: expected the columns id, fold, target… and pred_<class>… of one of the tasks "
+            f"{[str(task) for task in Task]}, got {list(frame.columns)[:10]} and the task {task_name!r}. "
+            "The file is not one that train.py wrote; remove it, or train the run again."
+        )
+    frame = frame.dropna(subset=wanted).reset_index(drop=True)
+    task = Task(task_name)
+    if task == Task.MULTICLASS:
+        position = {name: index for index, name in enumerate(classes)}
+        targets = frame["target"].astype(str).map(position)
+        if targets.isna().any():
+            unknown = sorted(set(frame["target"][targets.isna()].astype(str)))[:5]
+            raise ValueError(
+                f"{path}: target has {unknown}, for which there is no pred_<class> column. "
+                "The file is not one that train.py wrote; remove it, or train the run again."
+            )
+        known: np.ndarray = targets.to_numpy(np.int64)
+    else:
+        known = frame[wanted].to_numpy(np.float64)
+    return OutOfFold(
+        task=task,
+        ids=frame["id"].astype(str).to_numpy(dtype=object),
+        fold=frame["fold"].to_numpy(np.int64),
+        targets=known,
+        values=frame[predicted].to_numpy(np.float64),
+        classes=classes,
+    )
+
+
+def read_test(path: Path, classes: Sequence[str]) -> Predictions:
+    """Predictions for test rows as a run writes them, their columns in the order of `classes`.
+
+    Raises:
+        ValueError: other classes than these, or no ids.
+    """
+    frame = pd.read_parquet(path)
+    columns = [f"pred_{name}" for name in classes]
+    predicted = [name for name in frame if str(name).startswith("pred_")]
+    if "id" not in frame or set(columns) != set(predicted):
+        raise ValueError(
+            f"{path}: expected the columns id and {columns[:10]}, got {list(frame.columns)[:10]}. "
+            "The file is not one of this competition's runs; remove it, or predict again."
+        )
+    return Predictions(frame["id"].to_numpy(dtype=str), frame[columns].to_numpy(dtype=np.float32))
 
 
 def mean_predictions(parts: list[Predictions]) -> Predictions:
@@ -59,7 +140,7 @@ def read_scores(path: Path) -> dict[str, Any]:
 
 
 def summarise(
-    fold_scores: list[dict[str, Any]],
+    fold_scores: Sequence[dict[str, Any]],
     pooled: dict[str, float],
     metric: Metric,
     task: Task,

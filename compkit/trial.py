@@ -7,7 +7,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from compkit.assemble import fit_scaling, make_fold_data, make_learner, make_loader, try_parts, wanted_folds
+from compkit.assemble import (
+    fit_scaling,
+    fold_table,
+    make_fold_data,
+    make_learner,
+    make_loader,
+    try_parts,
+    wanted_folds,
+)
 from compkit.data import Draw, Size
 from compkit.engine import (
     Console,
@@ -93,7 +101,8 @@ def open_trial(plan: Plan, console: Console) -> Iterator[Trial]:
         preprocessing = try_parts(plan, data)
         fold = wanted_folds(plan, data)[0]
         preprocessing = fit_scaling(plan, data, data.folds.train_rows(fold), preprocessing)
-        loader = make_loader(plan, data.table, preprocessing, ranks, augment=True)
+        table, _ = fold_table(plan, data, fold)
+        loader = make_loader(plan, table, preprocessing, ranks, augment=True)
         yield Trial(plan, data, fold, make_fold_data(plan, data, preprocessing, fold, loader), ranks)
     finally:
         restore_rng(before)

@@ -110,7 +110,9 @@ def fit(
             scores = evaluate(candidate, learner, data, ranks, stepper.dtype)
             row |= {("" if kind == "best" else f"{kind}_") + f"val_{name}": scores[name] for name in scores}
             score = scores[learner.metric_name]
-            if run.is_best(kind, score, learner.greater_is_better) and ranks.is_main:
+            # without validation the latest weights are the best there are
+            is_best = run.is_best(kind, score, learner.greater_is_better) or not len(data.valid_rows)
+            if is_best and ranks.is_main:
                 save_weights(folder / f"{kind}.safetensors", candidate, metadata | {"epoch": run.epoch})
             if kind == "best":
                 learner.schedule.observe(score, learner.greater_is_better)
@@ -139,8 +141,10 @@ def evaluate(
     """Loss and metrics on the whole validation set, the same on every rank.
 
     The loss is that of the target alone: without what is read from features, and without picking samples.
-    It is NaN when nothing is left.
+    It is NaN when nothing is left. Everything is NaN in a fold without validation rows.
     """
+    if not len(data.valid_rows):
+        return dict.fromkeys(["loss", *learner.metrics], math.nan)
     draws = evaluation_draws(data.valid_rows, data.batch_size, ranks.rank, ranks.world)
     local = predict_logits(model, data.loader, draws, data.preprocessing, ranks.device, dtype)
     rows, logits = gather_rows(*local, ranks)

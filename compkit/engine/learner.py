@@ -20,6 +20,7 @@ class FoldData:
 
     Attributes:
         auxiliary: labels of further columns for every row of the table, int64 [N] or float32 [N, C].
+        soft: what to learn instead of the table's classes, probabilities of each row, float32 [N, C].
     """
 
     table: Table
@@ -33,10 +34,12 @@ class FoldData:
     scale: FixedScale
     mixing: Mixing | NoMixing
     auxiliary: dict[str, np.ndarray] = field(default_factory=dict)
+    soft: np.ndarray | None = None
 
     def targets(self, batch: Batch, device: torch.device) -> Targets:
         """The batch's labels, those of the auxiliary columns among them, on the device."""
-        labels = batch.targets.to(device, non_blocking=True)
+        labels = batch.targets if self.soft is None else torch.from_numpy(self.soft[batch.rows.numpy()])
+        labels = labels.to(device, non_blocking=True)
         if not self.auxiliary:
             return Targets(labels)
         rows = batch.rows.cpu().numpy()

@@ -6,32 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 
-from compkit.types import Task
-
-
-@dataclass(frozen=True)
-class OutOfFold:
-    """Predictions for the training images, each by the model whose fold held it out.
-
-    Attributes:
-        task: decides what targets and values are.
-        ids: str [N].
-        fold: int64 [N].
-        targets: int64 [N] for multiclass, else float64 [N, C].
-        values: float64 [N, C], probabilities or regression values.
-        classes: C names of classes or target columns.
-    """
-
-    task: Task
-    ids: np.ndarray
-    fold: np.ndarray
-    targets: np.ndarray
-    values: np.ndarray
-    classes: tuple[str, ...]
+from compkit.results import OutOfFold, read_oof
 
 
 @dataclass(frozen=True)
@@ -107,7 +85,7 @@ def read_run(folder: Path) -> RunRecord:
         metrics=metrics,
         histories=histories,
         folds=pd.read_csv(folder / "folds.csv", dtype={"id": str}) if has_folds else None,
-        oof=_read_oof(folder / "oof.parquet", task) if has_oof else None,
+        oof=read_oof(folder / "oof.parquet", task) if has_oof else None,
         missing=missing,
     )
 
@@ -128,40 +106,3 @@ def _histories(folder: Path) -> dict[int, pd.DataFrame]:
             if len(history):
                 found[int(number[1])] = history
     return dict(sorted(found.items()))
-
-
-def _read_oof(path: Path, task_name: str | None) -> OutOfFold:
-    """The out-of-fold table; rows without a label are left out."""
-    frame = pd.read_parquet(path)
-    predicted = [str(column) for column in frame if str(column).startswith("pred_")]
-    classes = tuple(column.removeprefix("pred_") for column in predicted)
-    wanted = ["target"] if "target" in frame else [f"target_{name}" for name in classes]
-    absent = [column for column in ["id", "fold", *wanted] if column not in frame]
-    if absent or not predicted or task_name not in list(Task):
-        raise ValueError(
-            f"{path}: expected the columns id, fold, target… and pred_<class>… of one of the tasks "
-            f"{[str(task) for task in Task]}, got {list(frame.columns)[:10]} and the task {task_name!r}. "
-            "The file is not one that train.py wrote; remove it, or train the run again."
-        )
-    frame = frame.dropna(subset=wanted).reset_index(drop=True)
-    task = Task(task_name)
-    if task == Task.MULTICLASS:
-        position = {name: index for index, name in enumerate(classes)}
-        targets = frame["target"].astype(str).map(position)
-        if targets.isna().any():
-            unknown = sorted(set(frame["target"][targets.isna()].astype(str)))[:5]
-            raise ValueError(
-                f"{path}: target has {unknown}, for which there is no pred_<class> column. "
-                "The file is not one that train.py wrote; remove it, or train the run again."
-            )
-        known: np.ndarray = targets.to_numpy(np.int64)
-    else:
-        known = frame[wanted].to_numpy(np.float64)
-    return OutOfFold(
-        task=task,
-        ids=frame["id"].astype(str).to_numpy(dtype=object),
-        fold=frame["fold"].to_numpy(np.int64),
-        targets=known,
-        values=frame[predicted].to_numpy(np.float64),
-        classes=classes,
-    )

@@ -26,7 +26,6 @@ def verdict(run: RunRecord) -> list[Card]:
     mean, std = metrics["mean"][metric], metrics["std"].get(metric)
     several = len(folds) > 1
     better = "higher" if metrics["greater_is_better"] else "lower"
-    last = float(np.mean([_value(fold["last"], metric) for fold in folds]))
     cards = [
         Card(
             f"{metric}, mean of folds",
@@ -37,7 +36,11 @@ def verdict(run: RunRecord) -> list[Card]:
     ]
     if run.oof is not None and (constant := _baseline(run)):
         cards.append(Card("Without looking", number(constant[0]), f"{metric} of {constant[1]}"))
-    cards += [
+    if not _is_trained(run):
+        return cards
+    last = float(np.mean([_value(fold["last"], metric) for fold in folds]))
+    return [
+        *cards,
         Card(
             "Best epochs",
             ", ".join(str(fold["best_epoch"]) for fold in folds),
@@ -50,7 +53,11 @@ def verdict(run: RunRecord) -> list[Card]:
             f"mean of folds; {better} {metric} is better",
         ),
     ]
-    return cards
+
+
+def _is_trained(run: RunRecord) -> bool:
+    """Whether the run's folds were trained in it, rather than made of other runs'."""
+    return all("best_epoch" in fold for fold in run.metrics["folds"])
 
 
 def _baseline(run: RunRecord) -> tuple[float, str] | None:
@@ -68,29 +75,39 @@ def fold_scores(run: RunRecord) -> Section:
         return Section("scores", "Scores", ["The run has not finished, so there is no score yet."])
     metrics, main = run.metrics, run.metrics["metric"]
     others = [name for name in metrics["mean"] if name != main]
-    columns = ["fold", "train images", "val images", "best epoch", f"{main} at best", f"{main} at last"]
-    columns += [*others, "time", "img/s"]
+    trained = _is_trained(run)
+    columns = ["fold", "val images", main, *others]
+    if trained:
+        columns += [f"{main} at last", "best epoch", "train images", "time", "img/s"]
     rows: list[list[object]] = []
     for fold in metrics["folds"]:
-        row: list[object] = [str(fold["fold"]), fold["train_rows"], fold["val_rows"], fold["best_epoch"]]
-        row += [Number(_value(fold["best"], main)), Number(_value(fold["last"], main))]
-        row += [Number(_value(fold["best"], name)) for name in others]
-        rows.append([*row, duration(fold["seconds"]), round(fold["images_per_second"])])
-    last = [_value(fold["last"], main) for fold in metrics["folds"]]
+        row: list[object] = [str(fold["fold"]), fold["val_rows"]]
+        row += [Number(_value(fold["best"], name)) for name in (main, *others)]
+        if trained:
+            row += [Number(_value(fold["last"], main)), fold["best_epoch"], fold["train_rows"]]
+            row += [duration(fold["seconds"]), round(fold["images_per_second"])]
+        rows.append(row)
+    last = [_value(fold["last"], main) for fold in metrics["folds"]] if trained else []
     summary: list[tuple[str, dict[str, float | None], object]] = [("pooled", metrics["pooled"], "")]
-    if len(last) > 1:
-        deviation = ("standard deviation", metrics["std"], Number(np.std(last)))
-        summary = [("mean", metrics["mean"], Number(np.mean(last))), deviation, *summary]
-    for title, values, at_last in summary:
-        scores = [Number(_value(values, name)) for name in others]
-        rows.append([title, "", "", "", Number(_value(values, main)), at_last, *scores, "", ""])
-    sentences = [
-        f"Selected by {main}; {'higher' if metrics['greater_is_better'] else 'lower'} is better. "
-        "The best epoch is chosen on the fold it is scored on, which flatters it a little; "
-        "the column of the last epoch is free of that choice."
-    ]
+    if len(metrics["folds"]) > 1:
+        at_last = (Number(np.mean(last)), Number(np.std(last))) if trained else ("", "")
+        deviation = ("standard deviation", metrics["std"], at_last[1])
+        summary = [("mean", metrics["mean"], at_last[0]), deviation, *summary]
+    for title, values, of_last in summary:
+        scores = [Number(_value(values, name)) for name in (main, *others)]
+        rows.append([title, "", *scores, *([of_last, "", "", "", ""] if trained else [])])
+    better = "higher" if metrics["greater_is_better"] else "lower"
+    sentences = [f"Selected by {main}; {better} is better."]
+    if trained:
+        sentences[0] += (
+            " The best epoch is chosen on the fold it is scored on, which flatters it a little; "
+            "the column of the last epoch is free of that choice."
+        )
     table = Table(
-        "Scores of each fold, all metrics at its best epoch", columns, rows, summary_rows=len(summary)
+        "Scores of each fold, all metrics at its best epoch" if trained else "Scores of each fold",
+        columns,
+        rows,
+        summary_rows=len(summary),
     )
     return Section("scores", "Scores", sentences, tables=[table])
 
@@ -102,9 +119,9 @@ def _value(values: dict[str, float | None], name: str) -> float:
 
 def curves(run: RunRecord) -> Section:
     """Loss, its terms, metric and learning rate of each fold, epoch by epoch."""
-    best = {fold["fold"]: fold["best_epoch"] for fold in run.metrics.get("folds", [])}
+    best = {fold["fold"]: fold.get("best_epoch") for fold in run.metrics.get("folds", [])}
     figures = [_fold_curves(run, fold, history, best.get(fold)) for fold, history in run.histories.items()]
-    none = [] if figures else ["No epoch has ended yet, so there are no curves."]
+    none = [] if figures else ["No epoch has ended in this folder, so there are no curves."]
     return Section("curves", "Curves", none, figures)
 
 
