@@ -70,11 +70,11 @@ def conclude(
     competition, folder = plan.competition, plan.folder
     oof = read_oof(folder / "oof.parquet", competition.task)
     pooled = score(oof.targets, oof.values, plan.metrics)
-    metrics = summarise(folds, pooled, plan.metric, competition.task, competition.classes, fold_hash)
+    metrics = summarise(folds, pooled, plan.metric, competition.task, oof.classes, fold_hash)
     metrics |= about or {}
     write_text(folder / "metrics.json", json_text(metrics))
     if (folder / "test.parquet").is_file():
-        submit(plan, folds)
+        submit(plan, folds, oof.classes)
     write_report(folder, image_of)
 
     columns = ["fold", *pooled, "best epoch", "seconds"]
@@ -103,13 +103,14 @@ def fold_scores(plan: Plan) -> list[dict[str, Any]]:
     return entries
 
 
-def submit(plan: Plan, folds: Sequence[dict[str, Any]]) -> None:
+def submit(plan: Plan, folds: Sequence[dict[str, Any]], classes: tuple[str, ...]) -> None:
     """submission.csv in the sample's shape, read back, and submission.json: what it was made of."""
     shape, path = plan.submission_shape, plan.folder / "submission.csv"
     if shape is None:
         return
-    shape["empty_token"] = plan.competition.empty_token
-    test = read_test(plan.folder / "test.parquet", plan.competition.classes)
+    # a plan of a run on disk has not read its tables, and may not know the classes
+    shape |= {"empty_token": plan.competition.empty_token, "classes": classes}
+    test = read_test(plan.folder / "test.parquet", classes)
     format = write_submission(path=path, predictions=test, top_k=getattr(plan.metric, "k", 5), **shape)
     validate_submission(path=path, **shape)
     manifest = {

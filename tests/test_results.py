@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compkit.metrics import RMSE, Accuracy
-from compkit.results import mean_predictions, prediction_frame, score, summarise
+from compkit.results import mean_predictions, prediction_frame, read_test, score, summarise
 from compkit.types import Predictions, Table, Task
 
 IDS = np.array(["01", "2"])
@@ -54,3 +54,16 @@ def test_score_by_name():
     assert score(np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]]), [RMSE()])["rmse"] == pytest.approx(
         np.sqrt(2)
     )
+
+
+def test_test_predictions_come_in_the_order_of_the_classes(tmp_path):
+    path = tmp_path / "test.parquet"
+    prediction_frame(Predictions(IDS, np.array([[0.1, 0.9], [0.2, 0.8]])), -1, ("cat", "dog")).to_parquet(
+        path
+    )
+    assert read_test(path, ("dog", "cat")).values.tolist() == [
+        [np.float32(0.9), np.float32(0.1)],
+        [np.float32(0.8), np.float32(0.2)],
+    ]
+    with pytest.raises(ValueError, match="pred_cow"):
+        read_test(path, ("cat", "cow"))
