@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from compkit.data import Draw, ImageDataset, Loader, Mixing, Preprocessing, VaryingScale
+from compkit.data import Draw, ImageDataset, Loader, Mixing, Preprocessing
 from compkit.engine import (
     FoldData,
     Learner,
@@ -16,16 +16,22 @@ from compkit.engine import (
     choose_workers,
     sync_batch_norm,
 )
-from compkit.losses import AuxiliaryTerm, SetLoss, WithAuxiliary
+from compkit.inference import predict_views
+from compkit.losses import AuxiliaryTerm, SetLoss, WithAuxiliary, WithConsistency, WithTeacher
+from compkit.optim import Plateau
 from compkit.plan import Plan
+from compkit.postprocess import Postprocess
 from compkit.prepare import Prepared, class_counts, first_logits, make_preprocessing
-from compkit.semi import with_pseudo_labels
+from compkit.semi import with_pseudo_labels, with_unlabelled
+from compkit.teachers import check_teaching, make_lessons, with_teaching
 from compkit.types import Moment, Table, Task
 
 
 def wanted_folds(plan: Plan, data: Prepared) -> list[int]:
-    """The folds to train, in their order."""
-    return list(range(data.folds.num_folds)) if plan.train_folds is None else plan.train_folds
+    """The folds to train, in their order; with full_data the numbers of the models."""
+    if plan.train_folds is None:
+        return [0] if plan.full_data else list(range(data.folds.num_folds))
+    return plan.train_folds
 
 
 def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
@@ -48,22 +54,44 @@ def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
     train_rows = data.folds.train_rows(first)
     learner = make_learner(plan, data, train_rows, Ranks())
     check_parts(plan, learner)
-    plan.inference.resolve(learner.averaging.name)
+    check_teaching(plan, learner)
+    check_soft_labels(plan, data, learner)
+    check_full_data(plan, learner)
+    check_inference(plan, learner)
     model: Any = learner.model
     preprocessing = make_preprocessing(plan, data.table, model.mean, model.std)
     scaled = fit_scaling(plan, data, train_rows, preprocessing)
     # the first pictures all the way through: an augmentation or a loss that cannot take them fails here
     table, _ = fold_table(plan, data, first)
-    rows = train_rows[:2] if data.pseudo is None else np.array([train_rows[0], len(table) - 1])
+    rows = (
+        train_rows[:2]
+        if data.pseudo is None
+        else np.array([train_rows[0], len(table) - len(data.unlabelled) - 1])
+    )
     draws = [Draw(rows, 0, size) for size in plan.scale.all_sizes(plan.epochs)]
     loader = Loader(ImageDataset(table, scaled, plan.make_augment()), num_workers=0)
     fold_data = make_fold_data(plan, data, scaled, first, loader)
     stepper = Stepper(learner, fold_data, replace(plan.trainer, compile=False), Ranks())
     moment = Moment(0, 0.0, plan.epochs)
     with torch.no_grad():
-        for draw, batch in zip(draws, loader.batches(draws), strict=True):
-            stepper.try_out(stepper.micro_batch(batch, draw, moment), moment)
+        for window, _ in fold_data.lessons.windows(stepper, [[draw] for draw in draws], lambda: moment):
+            stepper.try_out(window[0], moment)
+    classes, cpu = plan.competition.classes, torch.device("cpu")
+    for _ in predict_views([model], loader, [train_rows[:2]], plan.inference, classes, scaled, cpu):
+        pass  # every view at its size
     return preprocessing
+
+
+def check_inference(plan: Plan, learner: Learner) -> None:
+    """Refuse views that do not fit, and weights that the run will not have.
+
+    Raises:
+        ValueError: with the keys to change.
+    """
+    plan.inference.check(plan.competition.task, plan.competition.classes, plan.image_size)
+    ended = [learner.schedule.cycle_ended(epoch + 1, plan.epochs) for epoch in range(plan.epochs)]
+    snapshots = [f"snapshot_{cycle}" for cycle in ended if cycle is not None]
+    plan.inference.resolve(learner.averaging.name, snapshots)
 
 
 def check_parts(plan: Plan, learner: Learner) -> None:
@@ -72,7 +100,9 @@ def check_parts(plan: Plan, learner: Learner) -> None:
     Raises:
         ValueError: with the keys to change.
     """
-    loss = learner.loss.main if isinstance(learner.loss, WithAuxiliary) else learner.loss
+    loss = learner.loss
+    while isinstance(loss, WithAuxiliary | WithTeacher | WithConsistency):
+        loss = loss.main
     head: Any = getattr(learner.model, "head", None)
     if head is not None:
         head.check_task(plan.competition.task)
@@ -85,6 +115,52 @@ def check_parts(plan: Plan, learner: Learner) -> None:
         raise ValueError(
             f"model/head with a margin needs a loss of single samples, and loss {type(loss).__name__} holds one of "
             "whole batches. Set model/head=linear, or loss=cross_entropy."
+        )
+
+
+def check_soft_labels(plan: Plan, data: Prepared, learner: Learner) -> None:
+    """Refuse soft pseudo-labels where a label has to be wholly there or not at all.
+
+    Raises:
+        ValueError: with the keys to change.
+    """
+    task = plan.competition.task
+    if data.pseudo is None or data.pseudo.is_hard or task == Task.REGRESSION:
+        return
+    head: Any = getattr(learner.model, "head", None)
+    needs = []
+    if "features" in learner.loss.reads or not learner.loss.takes_mixed:
+        needs.append(f"loss {type(learner.loss).__name__}")
+    if getattr(head, "has_margin", False):
+        needs.append("a head with a margin")
+    if needs:
+        raise ValueError(
+            f"pseudo_labels={plan.pseudo_labels} are soft, and {' and '.join(needs)} needs labels that are wholly "
+            "there or not at all. Make the file with kind=hard, or choose another loss and model/head=linear."
+        )
+
+
+def check_full_data(plan: Plan, learner: Learner) -> None:
+    """Refuse what waits for a validation score where there will be none.
+
+    Raises:
+        ValueError: with the keys to change.
+    """
+    if not plan.full_data:
+        return
+    if plan.trainer.early_stopping_epochs is not None:
+        raise ValueError(
+            f"full_data=true leaves no row to validate on, which trainer.early_stopping_epochs="
+            f"{plan.trainer.early_stopping_epochs} waits for. Set trainer.early_stopping_epochs=null."
+        )
+    if isinstance(learner.schedule, Plateau):
+        raise ValueError(
+            "full_data=true leaves no row to validate on, which schedule=plateau waits for. Set schedule=cosine."
+        )
+    if isinstance(plan.postprocess, Postprocess):
+        raise ValueError(
+            f"full_data=true leaves no out-of-fold prediction, on which postprocess={plan.postprocess.name} is "
+            "learned. Set postprocess=none, or refit a run that has folds: scripts/refit.py run=…"
         )
 
 
@@ -104,10 +180,11 @@ def make_learner(plan: Plan, data: Prepared, train_rows: np.ndarray, ranks: Rank
         first_logits=first_logits(counts, len(train_rows), task),
         auxiliary={name: column.num_outputs for name, column in data.auxiliary.items()},
         **shift,
-        **({"dynamic_size": True} if isinstance(plan.scale, VaryingScale) else {}),
+        **plan.size_options,
     )
     loss = plan.make_loss(class_counts=counts)
     loss.check_task(task)
+    loss = with_teaching(plan, data.teachers, loss, shift.get("target_std"), wanted_folds(plan, data)[0])
     loss.prepare(model.num_features)
     if data.auxiliary:
         terms = {name: AuxiliaryTerm(one.task, one.weight) for name, one in data.auxiliary.items()}
@@ -138,10 +215,13 @@ def fit_scaling(
 
 
 def fold_table(plan: Plan, data: Prepared, fold: int) -> tuple[Table, np.ndarray | None]:
-    """The table of a fold, its pseudo-labelled rows last; and soft labels of all rows, if there are any."""
-    if data.pseudo is None:
-        return data.table, None
-    return with_pseudo_labels(data.table, data.pseudo.of_student(fold), plan.competition.task)
+    """The table of a fold, behind its own rows pseudo-labelled ones and last of all those without any label; and soft
+    labels of all rows, if there are any."""
+    table, soft, task = data.table, None, plan.competition.task
+    if data.pseudo is not None:
+        pseudo = data.pseudo.of_all_students(task) if plan.full_data else data.pseudo.of_student(fold)
+        table, soft = with_pseudo_labels(table, pseudo, task)
+    return with_unlabelled(table, data.unlabelled, soft) if len(data.unlabelled) else (table, soft)
 
 
 def make_fold_data(
@@ -149,9 +229,10 @@ def make_fold_data(
 ) -> FoldData:
     """What the fold learns from."""
     table, soft = fold_table(plan, data, fold)
+    labelled = len(table) - len(data.unlabelled)
     return FoldData(
         table=table,
-        train_rows=np.concatenate([data.folds.train_rows(fold), np.arange(len(data.table), len(table))]),
+        train_rows=np.concatenate([data.folds.train_rows(fold), np.arange(len(data.table), labelled)]),
         valid_rows=data.folds.valid_rows(fold),
         loader=loader,
         preprocessing=preprocessing,
@@ -162,6 +243,7 @@ def make_fold_data(
         mixing=plan.mixing,
         auxiliary={name: column.values for name, column in data.auxiliary.items()},
         soft=soft,
+        lessons=make_lessons(plan, data.teachers, np.arange(labelled, len(table)), fold),
     )
 
 
@@ -180,10 +262,15 @@ def describe(plan: Plan, data: Prepared, preprocessing: Preprocessing, ranks: Ra
     workers = choose_workers(plan.num_workers, ranks.local_world, ranks.device)
     precision = choose_precision(plan.trainer.precision, ranks.device)
     test = "no test pictures" if data.test is None else f"{len(data.test)} test pictures"
+    split = f"folds: {data.folds.num_folds} by {data.folds.scheme}, hash {data.folds.hash[:12]}"
+    if plan.full_data:
+        split = "no folds: every model trains on all rows, and nothing validates"
+    if data.pseudo is not None:
+        split += f"; {len(np.unique(data.pseudo.ids))} pseudo-labelled pictures beside them"
     return (
         f"{competition.name}: {len(data.table)} training pictures, {test}, {competition.task} with "
         f"{len(competition.classes)} output(s), metric {plan.metric.name}\n"
-        f"folds: {data.folds.num_folds} by {data.folds.scheme}, hash {data.folds.hash[:12]}\n"
+        f"{split}\n"
         f"device {ranks.device} x {ranks.world}, precision {precision or 'fp32'}, {torch.get_num_threads()} torch "
         f"thread(s) waiting passively, {workers} loading process(es) of one thread\n"
         f"pictures {preprocessing.height} x {preprocessing.width} px, "

@@ -1,20 +1,27 @@
-"""What training costs beyond the network: the loop against the step alone, and each trick against the plain step."""
+"""What training costs beyond the network, what each trick adds to a step, and what memory prediction takes."""
 
+import multiprocessing
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from compkit.assemble import describe
+from compkit.build import load_plan
 from compkit.data import Draw
 from compkit.engine import Console, MicroBatch, Stepper, epoch_windows, fit, network_input
 from compkit.models import Classifier
+from compkit.pipeline import run
 from compkit.plan import Plan
+from compkit.predict_run import predict_run
 from compkit.trial import Trial, open_trial
 from compkit.types import Batch, Moment
 
@@ -124,6 +131,52 @@ def benchmark_tricks(plain: Plan, tricks: Mapping[str, Plan], rounds: int) -> di
             f"Whole steps: medians of {rounds * STEPS}."
         )
     return costs
+
+
+def benchmark_memory(plan: Plan, pictures: Sequence[int]) -> list[float]:
+    """Print the peak memory of predicting so many small pictures, each number in a process of its own; on Linux.
+
+    Args:
+        plan: of what is trained for it, one epoch on 64 rows.
+        pictures: numbers of pictures, each of 16 x 16 pixels.
+
+    Returns:
+        peak resident memory of each process, in MiB.
+    """
+    with Console() as console, tempfile.TemporaryDirectory() as parent:
+        short = replace(plan, epochs=1, limit=64, train_folds=[0], predict_test=False, loggers=[])
+        run(replace(short, folder=Path(parent) / "run"))
+        peaks = []
+        for number in pictures:
+            folder = write_noise(Path(parent) / str(number), number, plan.competition.channels)
+            # a new interpreter: a fork would start with this process's memory
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                peak, seconds = pool.submit(_predict_folder, Path(parent) / "run", folder).result()
+            peaks.append(peak)
+            console.say(f"{number} pictures: peak {peak:.1f} MiB, {number / seconds:.0f} pictures/s")
+        growth = 1024 * (peaks[-1] - peaks[0]) / max(pictures[-1] - pictures[0], 1)
+        console.say(f"growth: {growth:.2f} KiB a picture from the first to the last")
+    return peaks
+
+
+def write_noise(folder: Path, number: int, channels: int) -> Path:
+    """A folder of so many pictures of noise, 16 x 16 pixels."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for row in range(number):
+        np.save(folder / f"{row:06d}.npy", rng.integers(0, 256, (16, 16, channels), dtype=np.uint8))
+    return folder
+
+
+def _predict_folder(run_folder: Path, pictures: Path) -> tuple[float, float]:
+    """Predict a folder of pictures in this process; its peak memory in MiB, and seconds."""
+    start = time.perf_counter()
+    plan = load_plan(run_folder, changes={"num_workers": 0})
+    predict_run(plan, "test", str(pictures), str(pictures.with_suffix(".parquet")))
+    # getrusage would give the memory of the process that started this one, where that was larger
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) / 1024, time.perf_counter() - start
 
 
 def compare(plain: Trial, with_trick: Trial, rounds: int) -> Cost:

@@ -8,7 +8,7 @@ finished by whoever has it.
 import functools
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import hydra
 import numpy as np
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from compkit.competition import AuxiliaryColumn
@@ -88,6 +88,8 @@ def build_plan(cfg: DictConfig) -> Plan:
         predict_test=bool(cfg.predict_test),
         pseudo_labels=None if cfg.pseudo_labels is None else Path(cfg.pseudo_labels).expanduser(),
         full_data=bool(cfg.full_data),
+        semi=build(cfg.semi),
+        load_run=load_plan,
         make_model=build(cfg.model),
         make_loss=build(cfg.loss),
         optimizer=build(cfg.optimizer),
@@ -103,8 +105,26 @@ def build_plan(cfg: DictConfig) -> Plan:
         metrics=[build(cfg.metric), *build_all(cfg.metrics)],
         trainer=build(cfg.trainer),
         inference=build(cfg.inference),
+        postprocess=build(cfg.postprocess),
         loggers=build_all(cfg.get("logger")),
     )
+
+
+def build_variants(config_name: str, variants: Mapping[str, str | None]) -> dict[str, Plan]:
+    """Plans of the command line under way, each with further overrides, written with spaces between; null is left out.
+
+    Raises:
+        ValueError: overrides that Hydra refuses, by the key `tricks.<name>`.
+    """
+    plans, given = {}, list(HydraConfig.get().overrides.task)
+    for name, overrides in variants.items():
+        if overrides is not None:
+            try:
+                plans[name] = build_plan(hydra.compose(config_name, overrides=[*given, *overrides.split()]))
+            except HydraException as error:
+                why = str(error).splitlines()[0]  # Hydra goes on with all options and its search path
+                raise ValueError(f"tricks.{name}={overrides}: {why}") from error
+    return plans
 
 
 def load_plan(run: str | Path, trust: Sequence[str] = (), changes: dict[str, Any] | None = None) -> Plan:
@@ -119,18 +139,45 @@ def load_plan(run: str | Path, trust: Sequence[str] = (), changes: dict[str, Any
         FileNotFoundError: no run there.
         ValueError: its config names a target outside what is trusted.
     """
-    path = Path(run) / "config.yaml"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file. Set run= to a run's folder, such as outputs/digits/resnet18."
-        )
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    check_targets(config, trust, path)
-    cfg = DictConfig(config)
     own = {"resume": True, "model.pretrained": False, "model.weights": None}
-    for key, value in (own | (changes or {})).items():
-        OmegaConf.update(cfg, key, value)
-    return replace(build_plan(cfg), folder=path.parent)
+    return replace(build_plan(_read_config(run, trust, own | (changes or {}))), folder=Path(run))
+
+
+def plan_again(
+    run: str | Path, name: str, changes: dict[str, Any] | None = None, trust: Sequence[str] = ()
+) -> Plan:
+    """The plan of a new run beside one that lies on disk, trained as that one was but for the changes.
+
+    Args:
+        run: the folder of the run on disk.
+        name: of the new run.
+        changes, trust: as in `load_plan`, whose errors it raises too.
+    """
+    plan = build_plan(_read_config(run, trust, {"name": name} | (changes or {})))
+    config = {key: value for key, value in plan.config.items() if key != "made"}
+    return replace(plan, folder=Path(run).parent / name, config=config)
+
+
+def with_inference(plan: Plan, node: DictConfig) -> Plan:
+    """The plan of a run on disk, predicting by another option of conf/inference.
+
+    What flips do to labels and which weights predict stay the run's own where the option leaves them open.
+    """
+    config: dict[str, Any] = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
+    own = plan.config["inference"]
+    open_values: dict[str, Any] = {"label_swaps": {}, "negated": {}, "weights": "auto"}
+    for key, left_open in open_values.items():
+        if config[key] == left_open:
+            config[key] = own.get(key, left_open)
+    return replace(plan, inference=build(config), config=plan.config | {"inference": config})
+
+
+def with_postprocess(plan: Plan, node: DictConfig | None) -> Plan:
+    """The plan of a run on disk with another option of conf/postprocess; None leaves the run's own."""
+    if node is None:
+        return plan
+    config: dict[str, Any] = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
+    return replace(plan, postprocess=build(config), config=plan.config | {"postprocess": config})
 
 
 def image_reader(run: str | Path, trust: Sequence[str] = ()) -> Callable[[str], np.ndarray | None]:
@@ -163,6 +210,21 @@ def check_targets(node: Any, trust: Sequence[str], path: Path) -> None:
             )
     for value in node.values():
         check_targets(value, trust, path)
+
+
+def _read_config(run: str | Path, trust: Sequence[str], changes: dict[str, Any]) -> DictConfig:
+    """The config of a run on disk, with some keys changed."""
+    path = Path(run) / "config.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such file. Set run= to a run's folder, such as outputs/digits/resnet18."
+        )
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    check_targets(config, trust, path)
+    cfg = DictConfig(config)
+    for key, value in changes.items():
+        OmegaConf.update(cfg, key, value)
+    return cfg
 
 
 def whole(key: str, value: Any, at_least: int, hint: str = "") -> int:

@@ -14,9 +14,11 @@ from compkit.competition import Folds, validate_submission, write_submission
 from compkit.engine import Console
 from compkit.files import atomic_path, write_text
 from compkit.plan import Plan
+from compkit.postprocess import Postprocess
 from compkit.report import write_report
 from compkit.results import read_oof, read_test, score, summarise
 from compkit.run_folder import check_name, check_writable, json_text, open_run
+from compkit.tuned import Tuned, tune_run
 
 ImageOf = Callable[[str], np.ndarray | None]
 
@@ -30,8 +32,11 @@ def derive_plan(plan: Plan, name: str, made: dict[str, Any]) -> Plan:
         made: how it is made (`by`: the command's verb, `runs`, …); config.yaml keeps it.
 
     Raises:
-        ValueError, PermissionError: the name is taken, no folder name, or nothing can be written there.
+        ValueError, PermissionError: the name is taken, no folder name, nothing can be written there, or the plan's
+            post-processing cannot serve its metric.
     """
+    if isinstance(plan.postprocess, Postprocess):
+        plan.postprocess.check(plan.competition.task, plan.metric)
     folder = plan.folder.parent / name
     check_name(name, folder, plan.resume)
     check_writable(folder)
@@ -72,9 +77,11 @@ def conclude(
     pooled = score(oof.targets, oof.values, plan.metrics)
     metrics = summarise(folds, pooled, plan.metric, competition.task, oof.classes, fold_hash)
     metrics |= about or {}
+    tuned = tune_run(plan, oof, console)
+    metrics |= {} if tuned is None else {"postprocess": tuned.scores()}
     write_text(folder / "metrics.json", json_text(metrics))
     if (folder / "test.parquet").is_file():
-        submit(plan, folds, oof.classes)
+        submit(plan, folds, oof.classes, tuned)
     write_report(folder, image_of)
 
     columns = ["fold", *pooled, "best epoch", "seconds"]
@@ -103,7 +110,9 @@ def fold_scores(plan: Plan) -> list[dict[str, Any]]:
     return entries
 
 
-def submit(plan: Plan, folds: Sequence[dict[str, Any]], classes: tuple[str, ...]) -> None:
+def submit(
+    plan: Plan, folds: Sequence[dict[str, Any]], classes: tuple[str, ...], tuned: Tuned | None = None
+) -> None:
     """submission.csv in the sample's shape, read back, and submission.json: what it was made of."""
     shape, path = plan.submission_shape, plan.folder / "submission.csv"
     if shape is None:
@@ -111,13 +120,15 @@ def submit(plan: Plan, folds: Sequence[dict[str, Any]], classes: tuple[str, ...]
     # a plan of a run on disk has not read its tables, and may not know the classes
     shape |= {"empty_token": plan.competition.empty_token, "classes": classes}
     test = read_test(plan.folder / "test.parquet", classes)
+    test = test if tuned is None else tuned.of_test(test)
     format = write_submission(path=path, predictions=test, top_k=getattr(plan.metric, "k", 5), **shape)
     validate_submission(path=path, **shape)
     manifest = {
         "runs": plan.config.get("made", {}).get("runs", [plan.name]),
         "folds": [one["fold"] for one in folds],
         "weights": [one["weights"] for one in folds if "weights" in one],
-        "inference": plan.config["inference"],
+        "inference": folds[0].get("inference", plan.config["inference"]),
+        "postprocess": "none" if tuned is None else tuned.method.name,
         "format": format,
         "rows": len(test.ids),
     }

@@ -1,11 +1,12 @@
 """One run, from top to bottom: read, split, fit each fold, predict, score, submit, report."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
-import pandas as pd
 import torch
 
 from compkit.assemble import (
@@ -19,25 +20,23 @@ from compkit.assemble import (
     try_parts,
     wanted_folds,
 )
-from compkit.data import Loader, Preprocessing, evaluation_draws
+from compkit.data import Loader, Preprocessing
 from compkit.engine import (
     Console,
     Learner,
     Progress,
     Ranks,
-    choose_precision,
     choose_threads,
     fit,
-    gather_rows,
     join_ranks,
     leave_ranks,
-    load_weights,
     use_channels_last,
 )
 from compkit.files import write_text
-from compkit.inference import AVERAGES, activate, predict_logits
-from compkit.outcome import conclude, write_parquet
+from compkit.inference import AVERAGES, InferenceSettings, ViewSearch
+from compkit.outcome import ImageOf, conclude, submit, write_parquet
 from compkit.plan import Plan
+from compkit.predict_table import join_folds, mean_of_files, predict_rows, write_chunks, write_test
 from compkit.prepare import (
     Prepared,
     picture_of,
@@ -45,9 +44,12 @@ from compkit.prepare import (
     target_prior,
 )
 from compkit.randomness import derive_seed, seed_everything
-from compkit.results import mean_predictions, prediction_frame, read_scores, read_test, score
+from compkit.report import write_report
+from compkit.results import prediction_frame, read_scores, score
 from compkit.run_folder import check_name, check_writable, json_text, open_run
-from compkit.types import Predictions, Table
+from compkit.semi import Distillation
+from compkit.teacher_cache import cached_lessons
+from compkit.trained_fold import TrainedFold, find_snapshots, load_models
 
 
 def run(plan: Plan) -> dict[str, Any]:
@@ -58,6 +60,11 @@ def run(plan: Plan) -> dict[str, Any]:
     Returns:
         what metrics.json holds.
     """
+    if isinstance(plan.inference, ViewSearch):
+        raise ValueError(
+            "inference=search chooses views with folds that are trained: train with inference=plain, and then "
+            f"python scripts/predict.py run={plan.folder} inference=search"
+        )
     ranks = join_ranks(plan.trainer.device)
     try:
         with Console(quiet=not ranks.is_main) as console:
@@ -73,7 +80,8 @@ def run(plan: Plan) -> dict[str, Any]:
 
             if ranks.is_main:
                 open_run(plan.folder, plan.config, plan.overrides, ranks.device)
-                data.folds.write(plan.folder / "folds.csv")
+                if not plan.full_data:
+                    data.folds.write(plan.folder / "folds.csv")
                 console.log_to(plan.folder)
             ranks.barrier()
             console.say(describe(plan, data, preprocessing, ranks))
@@ -109,6 +117,9 @@ def run_fold(
     table, _ = fold_table(plan, data, fold)
     loader = make_loader(plan, table, preprocessing, ranks, augment=True)
     fold_data = make_fold_data(plan, data, preprocessing, fold, loader)
+    if isinstance(plan.semi, Distillation) and plan.semi.cache:
+        lessons = cached_lessons(plan, data.teachers, fold, fold_data, ranks, console)
+        fold_data = replace(fold_data, lessons=lessons)
     metadata = {
         "preprocessing": preprocessing.to_dict(),
         "classes": list(plan.competition.classes),
@@ -129,7 +140,7 @@ def run_fold(
         ranks,
         console,
         loggers,
-        title=f"fold {fold}",
+        title=f"{'model' if plan.full_data else 'fold'} {fold}",
         metadata=metadata,
     )
 
@@ -137,7 +148,7 @@ def run_fold(
     scores = read_scores(done) if done.is_file() else {}
     if scores.get("epochs") != progress.epoch:
         ranks.barrier()  # the weights are on disk
-        scores = predict_fold(plan, data, preprocessing, fold, learner, loader, progress, ranks)
+        scores = predict_fold(plan, data, preprocessing, fold, learner, loader, progress, ranks, console)
     for logger in loggers:
         logger.finish_fold(scores["best"])
     ranks.barrier()
@@ -153,104 +164,86 @@ def predict_fold(
     loader: Loader,
     progress: Progress,
     ranks: Ranks,
+    console: Console,
 ) -> dict[str, Any]:
     """Predict the fold's validation rows and the test set with its best weights; write both and the scores."""
     folder, classes = plan.folder / f"fold_{fold}", plan.competition.classes
     train_rows, valid_rows = data.folds.train_rows(fold), data.folds.valid_rows(fold)
-    weights = choose_weights(plan, learner.averaging.name, progress)
-    load_weights(folder / f"{weights}.safetensors", learner.model)
-    oof = predict(plan, data.table, valid_rows, preprocessing, learner.model, ranks, loader)
-    prefix = f"{weights}_val_" if weights in AVERAGES else "val_"
-    scores = {
+    settings = choose_weights(plan, learner.averaging.name, find_snapshots(folder), progress)
+    models = load_models(folder, settings.kinds, learner.model)
+    prior = target_prior(data.table, train_rows, len(classes))
+    trained = TrainedFold(fold, models, settings, preprocessing, classes, prior)
+    scores: dict[str, Any] = {
         "fold": fold,
-        "weights": weights,
-        "best_epoch": int(progress.best.get(weights, {"epoch": progress.epoch})["epoch"]),
+        "weights": settings.weights,
+        "inference": settings.record(),
+        "best_epoch": int(progress.best.get(settings.kinds[0], {"epoch": progress.epoch})["epoch"]),
         "epochs": progress.epoch,
-        "best": score(data.table.labels[valid_rows], oof.values, plan.metrics),
-        "last": {metric.name: progress.history[-1][prefix + metric.name] for metric in plan.metrics},
+        "best": {},
+        "last": {},
         "train_rows": len(train_rows),
         "val_rows": len(valid_rows),
         "seconds": sum(row["seconds"] for row in progress.history),
         "images_per_second": float(np.median([row["images_per_second"] for row in progress.history])),
     }
+    if len(valid_rows):  # else the model has seen every row, and nothing can tell how good it is
+        oof = predict_rows(plan, data.table, valid_rows, trained, ranks, loader)
+        prefix = f"{settings.weights}_val_" if settings.weights in AVERAGES else "val_"
+        scores["best"] = score(data.table.labels[valid_rows], oof.values, plan.metrics)
+        scores["last"] = {metric.name: progress.history[-1][prefix + metric.name] for metric in plan.metrics}
+        if ranks.is_main:
+            frame = prediction_frame(oof, fold, classes, data.table.take(valid_rows))
+            write_parquet(folder / "oof.parquet", frame)
     if data.test is not None:
-        prior = target_prior(data.table, train_rows, len(classes))
-        test = predict_all(plan, data.test, data.unreadable, prior, preprocessing, learner.model, ranks)
+        write_test(folder / "test.parquet", plan, data.test, data.unreadable, trained, ranks, console)
     if ranks.is_main:
-        write_parquet(
-            folder / "oof.parquet", prediction_frame(oof, fold, classes, data.table.take(valid_rows))
-        )
-        if data.test is not None:
-            write_parquet(folder / "test.parquet", prediction_frame(test, fold, classes))
         write_text(folder / "scores.json", json_text(scores))
     return scores
 
 
-def choose_weights(plan: Plan, average: str, progress: Progress) -> str:
-    """The weights that predict: best, last, or the average, which a fold that stopped early may not have yet.
+def choose_weights(
+    plan: Plan, average: str, snapshots: Sequence[str], progress: Progress
+) -> InferenceSettings:
+    """The run's inference with the weights that predict: best, last, or the average, which a fold that stopped early
+    may not have yet.
 
     Raises:
-        ValueError: there is no average, and inference.weights asks for it.
+        ValueError: there is no average or snapshot, and inference.weights asks for it.
     """
     has_average = f"{average}_val_loss" in progress.history[-1]
-    if plan.inference.weights == average and not has_average:
+    if average in plan.inference.kinds and not has_average:
         raise ValueError(
             f"inference.weights={average}: training ended after epoch {progress.epoch} of {plan.epochs}, before the "
             "average began. Continue with a larger trainer.early_stopping_epochs, or start anew with a smaller "
             "averaging.start or with inference.weights=auto."
         )
-    return plan.inference.resolve(average if has_average else "none").weights
-
-
-def predict(
-    plan: Plan,
-    table: Table,
-    rows: np.ndarray,
-    preprocessing: Preprocessing,
-    model: torch.nn.Module,
-    ranks: Ranks,
-    loader: Loader | None = None,
-) -> Predictions:
-    """The model's predictions for these rows of the table, in their order, on every rank."""
-    draws = evaluation_draws(rows, int(plan.inference.batch_size), ranks.rank, ranks.world)
-    loader = loader or make_loader(plan, table, preprocessing, ranks, augment=False)
-    dtype = choose_precision(plan.trainer.precision, ranks.device)
-    local = predict_logits(model, loader, draws, preprocessing, ranks.device, dtype)
-    found, logits = gather_rows(*local, ranks)
-    assert np.array_equal(found, rows), "a row was not predicted"
-    return Predictions(table.ids[rows], activate(logits, plan.competition.task))
-
-
-def predict_all(
-    plan: Plan,
-    table: Table,
-    unreadable: np.ndarray,
-    prior: np.ndarray,
-    preprocessing: Preprocessing,
-    model: torch.nn.Module,
-    ranks: Ranks,
-) -> Predictions:
-    """Predictions for every row of a table; rows that cannot be read get the prior [C] of the training rows."""
-    rows = np.setdiff1d(np.arange(len(table)), unreadable)
-    values = np.tile(prior, (len(table), 1))
-    if len(rows):
-        values[rows] = predict(plan, table, rows, preprocessing, model, ranks).values
-    return Predictions(table.ids, values)
+    return plan.inference.resolve(average if has_average else "none", snapshots)
 
 
 def finish(
     plan: Plan, data: Prepared, preprocessing: Preprocessing, scores: list[dict[str, Any]], console: Console
 ) -> dict[str, Any]:
     """Join the folds to oof.parquet and test.parquet, and draw the conclusions."""
-    folder = plan.folder
-    frames = [pd.read_parquet(folder / f"fold_{one['fold']}" / "oof.parquet") for one in scores]
-    oof = pd.concat(frames, ignore_index=True)
-    rows = pd.Index(data.table.ids).get_indexer(oof["id"])
-    assert (rows >= 0).all() and oof["id"].is_unique
-    oof = oof.iloc[np.argsort(rows)].reset_index(drop=True)  # the order of the competition's own CSV
-    write_parquet(folder / "oof.parquet", oof)
+    made_by = scores[0]["inference"]
+    assert all(one["inference"] == made_by for one in scores), "folds predicted in different ways"
+    image_of = picture_of([data.table], preprocessing)
+    if plan.full_data:
+        return finish_without_scores(plan, data, scores, image_of, console)
+    join_folds(plan, [one["fold"] for one in scores], data.table, has_test=data.test is not None)
+    return conclude(plan, scores, data.folds.hash, image_of, console, {"inference": made_by})
+
+
+def finish_without_scores(
+    plan: Plan, data: Prepared, scores: list[dict[str, Any]], image_of: ImageOf, console: Console
+) -> dict[str, Any]:
+    """test.parquet, the mean of the models, the submission and a report, where no row was left to score."""
+    folder, classes = plan.folder, plan.competition.classes
     if data.test is not None:
-        classes = plan.competition.classes
-        parts = [read_test(folder / f"fold_{one['fold']}" / "test.parquet", classes) for one in scores]
-        write_parquet(folder / "test.parquet", prediction_frame(mean_predictions(parts), -1, classes))
-    return conclude(plan, scores, data.folds.hash, picture_of([data.table], preprocessing), console)
+        files = [folder / f"fold_{one['fold']}" / "test.parquet" for one in scores]
+        write_chunks(folder / "test.parquet", mean_of_files(files, classes), -1, classes)
+        submit(plan, scores, classes)
+    write_report(folder, image_of)
+    console.say(
+        f"{plan.name}: trained on all rows, so there is no score; test predictions and report in {folder}"
+    )
+    return {}

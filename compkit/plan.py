@@ -8,12 +8,14 @@ from typing import Any
 from torch import nn
 
 from compkit.competition import AuxiliaryColumn, Competition
-from compkit.data import FixedScale, Mixing, NoMixing, Sampler, Scaling
+from compkit.data import FixedScale, Mixing, NoMixing, Sampler, Scaling, VaryingScale
 from compkit.engine import Logger, TrainerSettings
 from compkit.inference import InferenceSettings
 from compkit.losses import Loss
 from compkit.metrics import Metric
 from compkit.optim import Averaging, Finetune, OptimizerBuilder, Schedule
+from compkit.postprocess import NoPostprocess, Postprocess
+from compkit.semi import Distillation, LabelsAlone, MeanTeacher
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Plan:
     predict_test: bool
     pseudo_labels: Path | None
     full_data: bool
+    semi: LabelsAlone | Distillation | MeanTeacher
+    load_run: Callable[..., "Plan"]  # the plan of another run: its folder, and the modules to trust
     make_model: Callable[..., nn.Module]
     make_loss: Callable[..., Loss]
     optimizer: OptimizerBuilder
@@ -56,12 +60,19 @@ class Plan:
     metrics: list[Metric]  # the competition's own comes first
     trainer: TrainerSettings
     inference: InferenceSettings
+    postprocess: Postprocess | NoPostprocess
     loggers: Sequence[Logger]
 
     @property
     def metric(self) -> Metric:
         """The competition's metric: chooses the best epoch, drives plateau, heads the report."""
         return self.metrics[0]
+
+    @property
+    def size_options(self) -> dict[str, bool]:
+        """What a network must be told where it sees other sizes than image_size, in training or in prediction."""
+        varies = isinstance(self.scale, VaryingScale) or self.inference.resizes(self.image_size)
+        return {"dynamic_size": True} if varies else {}
 
     @property
     def submission_shape(self) -> dict[str, Any] | None:

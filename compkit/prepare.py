@@ -14,11 +14,14 @@ from compkit.competition import (
     check_submission_shape,
     make_folds,
     read_auxiliary,
+    read_folder,
 )
 from compkit.data import BadImage, Preprocessing, find_bad_images, is_deep
 from compkit.engine import Console, Ranks, cpu_cores
 from compkit.plan import Plan
-from compkit.semi import PseudoLabels
+from compkit.postprocess import Postprocess
+from compkit.semi import MeanTeacher, PseudoLabels
+from compkit.teachers import open_teachers
 from compkit.types import Table, Task
 
 MANY = 2000  # pictures whose reading takes long enough to be announced
@@ -36,6 +39,8 @@ class Prepared:
         folds: the split of `table`.
         auxiliary: labels of the auxiliary columns for each row of `table`.
         pseudo: further rows to train on, labelled by models; None without.
+        unlabelled: further rows whose pictures alone are learnt from; none but for the mean teacher.
+        teachers: plans of the runs that teach; none but for distillation.
     """
 
     table: Table
@@ -43,7 +48,9 @@ class Prepared:
     unreadable: np.ndarray
     folds: Folds
     auxiliary: dict[str, AuxiliaryLabels]
-    pseudo: PseudoLabels | None = None
+    pseudo: PseudoLabels | None
+    unlabelled: Table
+    teachers: list[Plan]
 
 
 def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
@@ -55,6 +62,8 @@ def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
     competition = plan.competition
     for metric in plan.metrics:
         metric.check_task(competition.task)
+    if isinstance(plan.postprocess, Postprocess):
+        plan.postprocess.check(competition.task, plan.metric)
     table = competition.read_train(plan.limit)
     has_test = plan.predict_test and competition.test_images is not None
     test = competition.read_test() if has_test else None
@@ -68,11 +77,17 @@ def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
     pseudo = (
         None if plan.pseudo_labels is None else PseudoLabels.read(plan.pseudo_labels, competition.classes)
     )
-    if pseudo is not None and auxiliary:
+    folds = _no_split(plan, table) if plan.full_data else _split(plan, table, ranks, console)
+    if pseudo is not None:
+        _check_pseudo_labels(plan, table, folds, auxiliary, pseudo, ranks, console)
+    unlabelled = _unlabelled(plan, table, ranks, console)
+    if len(unlabelled) and auxiliary:
         raise ValueError(
-            "pseudo_labels go with the target alone: their rows have no auxiliary columns. Set auxiliary={}."
+            "semi.unlabelled goes with the target alone: those rows have no auxiliary columns. "
+            "Set semi.unlabelled=null, or auxiliary={}."
         )
-    return Prepared(table, test, unreadable, _split(plan, table, ranks, console), auxiliary, pseudo)
+    teachers = open_teachers(plan, folds)
+    return Prepared(table, test, unreadable, folds, auxiliary, pseudo, unlabelled, teachers)
 
 
 def make_preprocessing(
@@ -230,6 +245,89 @@ def _split(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Folds:
             f"{list(range(folds.num_folds))}. Set train_folds=all, or more folds."
         )
     return folds
+
+
+def _no_split(plan: Plan, table: Table) -> Folds:
+    """Folds of which none validates: every model trains on all rows."""
+    wrong = [number for number in plan.train_folds or [] if not isinstance(number, int) or number < 0]
+    if plan.train_folds == [] or wrong:
+        raise ValueError(
+            f"train_folds={plan.train_folds}: with full_data=true they are the numbers of the models, each of another "
+            "seed. Set train_folds=[0] for one, [0,1,2] for three."
+        )
+    return Folds(table.ids, np.full(len(table), -1), None, "full_data")
+
+
+def _check_pseudo_labels(
+    plan: Plan,
+    table: Table,
+    folds: Folds,
+    auxiliary: dict[str, AuxiliaryLabels],
+    pseudo: PseudoLabels,
+    ranks: Ranks,
+    console: Console,
+) -> None:
+    """Refuse pseudo-labelled rows that a model would validate on, cannot read, or has none of."""
+    if auxiliary:
+        raise ValueError(
+            "pseudo_labels go with the target alone: their rows have no auxiliary columns. Set auxiliary={}."
+        )
+    given = f"pseudo_labels={plan.pseudo_labels}"
+    own = {os.path.abspath(file) for file in table.files[:, 0]}
+    pairs = zip(pseudo.ids.tolist(), pseudo.files[:, 0], strict=True)
+    both = sorted({id for id, file in pairs if os.path.abspath(file) in own})
+    if both:
+        raise ValueError(
+            f"{given}: {len(both)} of its pictures are training pictures, some of which each fold validates on: "
+            f"{', '.join(both[:5])}. Make it of other pictures with scripts/pseudo_label.py."
+        )
+    wanted = plan.train_folds or range(folds.num_folds)
+    lacking = [] if plan.full_data else sorted(set(wanted) - set(pseudo.student.tolist()))
+    if lacking:
+        there = np.unique(pseudo.student).tolist()
+        raise ValueError(
+            f"{given}: has no rows for the model(s) of fold(s) {lacking}, only for {there}. "
+            "Set train_folds to these, or make the file anew with scripts/pseudo_label.py."
+        )
+    ids, first = np.unique(pseudo.ids, return_index=True)
+    bad = bad_images(plan, Table(ids, pseudo.files[first], None), ranks, "pseudo", console)
+    if bad:
+        raise ValueError(
+            f"{given}: {len(bad)} picture(s) cannot be used:\n{list_bad(bad)}\n"
+            "Repair them, or make the file anew with scripts/pseudo_label.py."
+        )
+
+
+def _unlabelled(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Table:
+    """The pictures that the mean teacher learns from without labels; those that cannot be read are left out."""
+    if not isinstance(plan.semi, MeanTeacher) or plan.semi.unlabelled is None:
+        return table.take(np.empty(0, dtype=np.int64))
+    return read_unlabelled(plan, plan.semi.unlabelled, "semi.unlabelled", ranks, console)
+
+
+def read_unlabelled(plan: Plan, given: str, key: str, ranks: Ranks, console: Console) -> Table:
+    """The test set (`test`) or every picture of a folder, without those that cannot be read, which are told.
+
+    Raises:
+        FileNotFoundError: no such folder, or no picture in it.
+        ValueError: no test set, or no picture that can be read; `key` is named.
+    """
+    competition = plan.competition
+    if given == "test":
+        if competition.test_images is None:
+            raise ValueError(
+                f"{key}=test: the competition has no test pictures. Set {key} to a folder of pictures."
+            )
+        found, part = competition.read_test(), "test"
+    else:
+        found, part = read_folder(Path(given).expanduser(), competition.channel_files, key), "folder"
+    bad = bad_images(plan, found, ranks, part, console)
+    if bad:
+        console.warn(f"{len(bad)} unlabelled picture(s) cannot be read and are left out:\n{list_bad(bad)}")
+    found = found.take(np.flatnonzero(~np.isin(found.ids, [image.id for image in bad])))
+    if not len(found):
+        raise ValueError(f"{key}={given}: no picture of it can be read. Set {key} to a folder of pictures.")
+    return found
 
 
 def _folds_path(plan: Plan, table: Table, folds: Folds) -> Path:

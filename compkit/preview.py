@@ -53,7 +53,7 @@ def first_pictures(trial: Trial, count: int) -> tuple[list[np.ndarray], list[np.
     """
     plan, fold = trial.plan, trial.fold_data
     stepper = trial.stepper()
-    originals = ImageDataset(trial.data.table, fold.preprocessing)
+    originals = ImageDataset(fold.table, fold.preprocessing)
     plain: list[np.ndarray] = []
     seen: list[np.ndarray] = []
     texts: list[str] = []
@@ -64,7 +64,9 @@ def first_pictures(trial: Trial, count: int) -> tuple[list[np.ndarray], list[np.
             plain.extend(denormalise(fold.preprocessing.normalise(batch.images), fold.preprocessing))
             images = network_input(micro.images, fold.preprocessing, plan.trainer, micro.mix)
             seen.extend(denormalise(images, fold.preprocessing))
-            texts += label_texts(micro.targets, plan.competition.classes, plan.competition.task)
+            known = micro.targets.labelled()
+            texts += label_texts(known, plan.competition.classes, plan.competition.task)
+            texts += ["no label"] * micro.targets.unlabelled
         if len(texts) >= count:
             break
     return plain, seen, texts

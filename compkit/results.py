@@ -102,7 +102,11 @@ def read_test(path: Path, classes: Sequence[str]) -> Predictions:
     Raises:
         ValueError: other classes than these, or no ids.
     """
-    frame = pd.read_parquet(path)
+    return as_test_predictions(pd.read_parquet(path), path, classes)
+
+
+def as_test_predictions(frame: pd.DataFrame, path: Path, classes: Sequence[str]) -> Predictions:
+    """A test.parquet, or some of its rows, that has been read from `path`; as `read_test`."""
     columns = [f"pred_{name}" for name in classes]
     predicted = [name for name in frame if str(name).startswith("pred_")]
     if "id" not in frame or set(columns) != set(predicted):

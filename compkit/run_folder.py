@@ -28,6 +28,7 @@ FREE_KEYS = (
     "trainer.device",
     "trainer.early_stopping_epochs",
     "trainer.checkpoint_every_steps",
+    "inference.batch_size",
     "competition.path",
 )
 PACKAGES = ("torch", "timm", "albumentations", "opencv-python-headless", "scikit-learn", "numpy", "pandas")

@@ -1,5 +1,6 @@
 """One fold set up as a run would set it up, for everything that tries steps out before a run."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -31,7 +32,7 @@ from compkit.engine import (
 from compkit.plan import Plan
 from compkit.prepare import Prepared, prepare
 from compkit.randomness import derive_seed, restore_rng, rng_state, seed_everything
-from compkit.types import Moment
+from compkit.types import Moment, Targets
 
 
 class Trial(NamedTuple):
@@ -51,7 +52,8 @@ class Trial(NamedTuple):
     def stepper(self, epoch: int = 0) -> Stepper:
         """A learner as it is before the fold's first step, of its own; frozen as after `epoch` epochs."""
         seed_everything(self.seed)
-        learner = make_learner(self.plan, self.data, self.fold_data.train_rows, self.ranks)
+        train_rows = self.data.folds.train_rows(self.fold)  # without pseudo-labelled ones
+        learner = make_learner(self.plan, self.data, train_rows, self.ranks)
         if use_channels_last(self.plan.trainer, self.fold_data.preprocessing, self.ranks.device):
             learner.model.to(memory_format=torch.channels_last)
         seed_everything(derive_seed(self.plan.seed, self.fold, 1))
@@ -66,28 +68,35 @@ class Trial(NamedTuple):
         plan, epoch, step = self.plan, 0, 0
         while True:
             windows = epoch_windows(self.fold_data, plan.trainer.accumulate, 1, self.seed, epoch, plan.epochs)
-            draws = [draw for window in windows for draw in window[0]]
-            if not draws:
+            if not windows:
                 raise ValueError(
                     f"{len(self.fold_data.train_rows)} training rows are too few for a step. "
                     "Set a smaller batch_size, fewer folds or a larger limit."
                 )
-            batches = self.fold_data.loader.batches(draws)
-            for number, window in enumerate(windows):
-                # beyond its last epoch a trial goes on as in it
-                now = min(epoch, plan.epochs - 1) + number / len(windows)
-                moment = Moment(step, now, plan.epochs)
-                yield [stepper.micro_batch(next(batches), draw, moment) for draw in window[0]], moment
-                step += 1
+            # beyond its last epoch a trial goes on as in it
+            begun = min(epoch, plan.epochs - 1)
+            moments = (
+                Moment(step + number, begun + number / len(windows), plan.epochs)
+                for number in range(len(windows))
+            )
+            mine = [window[0] for window in windows]
+            yield from self.fold_data.lessons.windows(stepper, mine, functools.partial(next, moments))
+            step += len(windows)
             epoch += 1
 
     def first_batch(self, stepper: Stepper, rows: int, size: Size | None = None) -> MicroBatch:
         """The first `rows` training pictures as one micro-batch at a size, unmixed; repeated when there are fewer."""
         positions = self.fold_data.train_rows[np.arange(rows) % len(self.fold_data.train_rows)]
         draw = Draw(positions, 0, size)
-        batch = next(iter(self.fold_data.loader.batches([draw])))
-        micro = stepper.micro_batch(batch, draw, Moment(0, 0.0, self.plan.epochs))
-        return micro._replace(mix=None, targets=self.fold_data.targets(batch, self.ranks.device))
+        begin = Moment(0, 0.0, self.plan.epochs)
+        micro = next(self.fold_data.lessons.windows(stepper, [[draw]], lambda: begin))[0][0]
+        return micro._replace(mix=None, targets=unmixed(micro.targets))
+
+
+def unmixed(targets: Targets) -> Targets:
+    """The targets of the same images before they were mixed."""
+    further = {name: unmixed(one) for name, one in (targets.auxiliary or {}).items()}
+    return targets._replace(other=None, share=None, auxiliary=further or None)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 
@@ -69,22 +70,32 @@ class Batch(NamedTuple):
     rows: Tensor  # int64 [B], positions in the table
 
 
+class Taught(NamedTuple):
+    """What teachers say of a batch; no gradient flows to them."""
+
+    logits: Tensor  # float32 [K, B, C], of K teachers; regression: in the targets' unit
+    features: tuple[
+        Tensor, ...
+    ] = ()  # K of them, each [B, D_k], pooled, before the neck; none unless asked for
+
+
 class Targets(NamedTuple):
-    """What a batch is taught: its labels, and those of the images mixed into it.
+    """What a batch is taught: its labels, those of the images mixed into it, and what teachers say of it.
 
     Image i holds `share[i]` of the image with label `labels[i]` and the rest of one with `other[i]`; both are
-    None when nothing was mixed.
+    None when nothing was mixed. The last `unlabelled` images have no label: what stands for it means nothing.
     """
 
     labels: Tensor  # int64 [B], or float32 [B, C]
     other: Tensor | None = None  # as labels
     share: Tensor | None = None  # float32 [B] in [0, 1]
     auxiliary: "dict[str, Targets] | None" = None  # of auxiliary columns, by name
+    taught: Taught | None = None
+    unlabelled: int = 0
 
     def parts(self) -> list[tuple[Tensor, Tensor | None]]:
         """The labels with their share of each image [B]; a share of None is all of it.
 
-        >>> import torch
         >>> Targets(torch.tensor([3, 5]), torch.tensor([5, 3]), share=torch.tensor([0.75, 1.0])).parts()
         [(tensor([3, 5]), tensor([0.7500, 1.0000])), (tensor([5, 3]), tensor([0.2500, 0.0000]))]
         """
@@ -93,14 +104,31 @@ class Targets(NamedTuple):
         return [(self.labels, self.share), (self.other, 1 - self.share)]
 
     def take(self, rows: Tensor) -> "Targets":
-        """The targets of some of the batch's images."""
+        """The targets of some of the batch's images, int64 [B'] in rising order."""
         further = {name: one.take(rows) for name, one in (self.auxiliary or {}).items()}
+        taught = self.taught
+        if taught is not None:
+            taught = Taught(taught.logits[:, rows], tuple(one[rows] for one in taught.features))
+        first = len(self.labels) - self.unlabelled
         return Targets(
             self.labels[rows],
             other=None if self.other is None else self.other[rows],
             share=None if self.share is None else self.share[rows],
             auxiliary=further or None,
+            taught=taught,
+            unlabelled=int((rows >= first).sum()) if self.unlabelled else 0,
         )
+
+    def labelled(self) -> "Targets":
+        """The targets of the images that have a label.
+
+        >>> Targets(torch.tensor([3, 5, 0]), unlabelled=1).labelled().labels
+        tensor([3, 5])
+        """
+        if not self.unlabelled:
+            return self
+        count = len(self.labels) - self.unlabelled
+        return self.take(torch.arange(count, device=self.labels.device))
 
 
 class Outputs(NamedTuple):
@@ -113,6 +141,18 @@ class Outputs(NamedTuple):
     ] = ()  # logits [B, C] with a margin on the true class, one for each of Targets.parts()
     views: tuple[Tensor, ...] = ()  # several logits [B, C] of the same images, whose losses are averaged
     auxiliary: dict[str, Tensor] | None = None  # logits of auxiliary columns, each [B, C']
+
+    def first(self, count: int) -> "Outputs":
+        """What it says about the first images of the batch."""
+        return Outputs(
+            self.logits[:count],
+            features=None if self.features is None else self.features[:count],
+            margin=tuple(logits[:count] for logits in self.margin),
+            views=tuple(logits[:count] for logits in self.views),
+            auxiliary=None
+            if self.auxiliary is None
+            else {name: logits[:count] for name, logits in self.auxiliary.items()},
+        )
 
 
 class Moment(NamedTuple):

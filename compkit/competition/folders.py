@@ -89,15 +89,20 @@ def ids_in_folder(root: Path, pattern: str, key: str, channel_files: Sequence[st
     return np.array([match["id"] for match in matches if match])
 
 
-def read_folder(folder: Path, channel_files: Sequence[str] = ()) -> Table:
+def read_folder(folder: Path, channel_files: Sequence[str] = (), key: str = "images") -> Table:
     """Every picture below a folder, without labels; the id is its path below the folder.
+
+    Args:
+        folder: relative to the working directory.
+        channel_files: as competition.channel_files.
+        key: that named the folder, for messages.
 
     Raises:
         FileNotFoundError: no such folder, or no picture in it.
     """
-    ids = ids_in_folder(folder, "{id}", "images", channel_files)
+    ids = ids_in_folder(folder, "{id}", key, channel_files)
     frame = pd.DataFrame({"id": ids})
-    return Table(ids, find_files(folder, "{id}", frame, ids, "images", channel_files), None, frame)
+    return Table(ids, find_files(folder, "{id}", frame, ids, key, channel_files), None, frame)
 
 
 def read_class_folders(

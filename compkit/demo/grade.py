@@ -38,6 +38,12 @@ def grade(competition: str, submission: Path, data_dir: Path) -> tuple[str, floa
     return embedded.metric, embedded.score(list(solution.values()), [given[one] for one in solution])
 
 
+def hidden_solution(competition: str, data_dir: Path) -> dict[str, Any]:
+    """The true value of each test id of an embedded competition, which only its makers would know."""
+    ensure_competition(competition, data_dir)
+    return read_values(solution_path(competition, data_dir), find_embedded(competition))
+
+
 def read_values(path: Path, embedded: Embedded) -> dict[str, Any]:
     """Each id with its value.
 

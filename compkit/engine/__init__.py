@@ -14,6 +14,7 @@ from compkit.engine.hardware import (
     describe_hardware,
 )
 from compkit.engine.learner import FoldData, Learner
+from compkit.engine.lessons import Lessons
 from compkit.engine.loggers import Logger, TensorBoardLogger, WandbLogger
 from compkit.engine.lr_find import RangeTest, range_test
 from compkit.engine.progress import Progress
@@ -31,6 +32,7 @@ __all__ = [
     "Console",
     "FoldData",
     "Learner",
+    "Lessons",
     "Logger",
     "MicroBatch",
     "Progress",

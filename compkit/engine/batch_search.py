@@ -61,7 +61,7 @@ def largest_batch(attempt: Callable[[int], Attempt], start: int, limit: int) -> 
 
 def attempt_step(stepper: Stepper, micro: MicroBatch, steps: int = 2) -> Attempt:
     """Time steps on one micro-batch, the first one not counted."""
-    device, size = stepper.ranks.device, len(micro.rows)
+    device, size = stepper.ranks.device, len(micro.rows) - micro.targets.unlabelled
     moment = Moment(0, 0.0, 1)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

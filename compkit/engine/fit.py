@@ -62,19 +62,16 @@ def fit(
                 "Set a smaller batch_size, fewer folds or a larger limit."
             )
         mine = [window[ranks.rank] for window in windows[run.window :]]
-        draws = [draw for window in mine for draw in window]
-        batches = data.loader.batches(draws)
         if learner.finetune.apply(model, run.epoch):
             stepper.wrap()
         stepper.module.train()
         learner.loss.train()
         parts = stepper.parts
         start = time.perf_counter() - run.seconds
-        total = sum(len(draw.rows) for draw in draws)
+        total = sum(len(draw.rows) for window in mine for draw in window)
+        lessons = data.lessons.windows(stepper, mine, functools.partial(run.moment, len(windows), epochs))
         with console.epoch(total, f"{title} epoch {run.epoch + 1}/{epochs}") as bar:
-            for window in mine:
-                moment = run.moment(len(windows), epochs)
-                micro = [stepper.micro_batch(next(batches), draw, moment) for draw in window]
+            for micro, moment in lessons:
                 figures = stepper.step(micro, moment)
                 if figures.is_taken:
                     run.step += 1
@@ -84,7 +81,7 @@ def fit(
 
                 run.window += 1
                 run.seconds = time.perf_counter() - start
-                count = sum(len(one.rows) for one in micro)
+                count = sum(len(one.rows) - one.targets.unlabelled for one in micro)
                 sums += _add_up(figures, count)
                 scales.add(figures.terms)
                 bar.advance(count, loss=watch.check())
@@ -110,9 +107,9 @@ def fit(
             scores = evaluate(candidate, learner, data, ranks, stepper.dtype)
             row |= {("" if kind == "best" else f"{kind}_") + f"val_{name}": scores[name] for name in scores}
             score = scores[learner.metric_name]
-            # without validation the latest weights are the best there are
-            is_best = run.is_best(kind, score, learner.greater_is_better) or not len(data.valid_rows)
-            if is_best and ranks.is_main:
+            if not len(data.valid_rows):  # the latest weights are the best there are
+                run.best.pop(kind, None)
+            if run.is_best(kind, score, learner.greater_is_better) and ranks.is_main:
                 save_weights(folder / f"{kind}.safetensors", candidate, metadata | {"epoch": run.epoch})
             if kind == "best":
                 learner.schedule.observe(score, learner.greater_is_better)
@@ -126,7 +123,7 @@ def fit(
         if ranks.is_main:
             run.write_history(folder / "history.csv")
         _save(folder, stepper, run, sums)
-        console.epoch_line(row, best=run.stale_epochs() == 0)
+        console.epoch_line(_without_nan(row), best=run.stale_epochs() == 0 and len(data.valid_rows) > 0)
         for logger in loggers:
             logger.log_epoch(row)
 
@@ -164,7 +161,7 @@ def _reestimate(
     """Batch norm statistics of averaged weights, measured anew on the last epoch's pictures.
 
     The averages of the statistics do not belong to the average of the weights. The measured ones are kept only
-    if they score at least as well.
+    if they score at least as well, or if there is no validation to tell.
     """
     learner, data, ranks = stepper.learner, stepper.data, stepper.ranks
     model, name = learner.averaging.model, learner.averaging.name
@@ -181,7 +178,7 @@ def _reestimate(
     scores = evaluate(model, learner, data, ranks, stepper.dtype)
     score, best = scores[learner.metric_name], run.best.get(name, {}).get("score", math.nan)
     is_worse = score < best if learner.greater_is_better else score > best
-    if is_worse or math.isnan(score):
+    if len(data.valid_rows) and (is_worse or math.isnan(score)):
         model.load_state_dict(before)
     else:
         run.best[name] = {"epoch": run.epoch, "score": score}
@@ -237,6 +234,11 @@ def _training_row(
     if count > 1:
         row |= {f"train_{name}": term for name, term in zip(names, terms, strict=True)}
     return row
+
+
+def _without_nan(row: dict[str, float]) -> dict[str, float]:
+    """The row for people: what could not be computed is left out."""
+    return {name: value for name, value in row.items() if not math.isnan(value)}
 
 
 def _save(folder: Path, stepper: Stepper, run: Progress, sums: Tensor) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from compkit.data import FixedScale, Loader, Mixing, NoMixing, Preprocessing, Sampler
+from compkit.engine.lessons import Lessons
 from compkit.losses import Loss
 from compkit.metrics import Metric
 from compkit.optim import Averaging, Finetune, Schedule
@@ -21,6 +22,7 @@ class FoldData:
     Attributes:
         auxiliary: labels of further columns for every row of the table, int64 [N] or float32 [N, C].
         soft: what to learn instead of the table's classes, probabilities of each row, float32 [N, C].
+        lessons: how its pictures become steps; others than the plain ones let teachers speak.
     """
 
     table: Table
@@ -35,6 +37,7 @@ class FoldData:
     mixing: Mixing | NoMixing
     auxiliary: dict[str, np.ndarray] = field(default_factory=dict)
     soft: np.ndarray | None = None
+    lessons: Lessons = field(default_factory=Lessons)
 
     def targets(self, batch: Batch, device: torch.device) -> Targets:
         """The batch's labels, those of the auxiliary columns among them, on the device."""

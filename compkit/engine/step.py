@@ -25,6 +25,7 @@ class MicroBatch(NamedTuple):
     targets: Targets
     mix: Mix | None
     rows: Tensor  # int64 [B], positions in the table
+    views: Tensor | None = None  # as images: the same pictures augmented anew, for a teacher
 
 
 class StepFigures(NamedTuple):
@@ -183,11 +184,12 @@ class Stepper:
     def _pieces(self, micro: MicroBatch) -> Iterator[tuple[Tensor, Targets]]:
         """The micro-batch ready for the network, cut into `parts`."""
         images = network_input(micro.images, self.data.preprocessing, self.settings, micro.mix)
+        targets = self.data.lessons.targets(self, micro)
         if self.parts == 1:
-            yield images, micro.targets
+            yield images, targets
             return
         for rows in torch.arange(len(images), device=images.device).chunk(self.parts):
-            yield images[rows], micro.targets.take(rows)
+            yield images[rows], targets.take(rows)
 
     def _set_momentum(self, moment: Moment) -> None:
         momentum = self.learner.schedule.momentum(moment.epoch, moment.epochs)

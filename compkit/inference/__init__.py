@@ -1,6 +1,22 @@
 """Predictions from trained weights."""
 
-from compkit.inference.predict import activate, predict_logits
+from compkit.inference.average import MEANS, activate, average_views
+from compkit.inference.flips import FlippedLabels
+from compkit.inference.predict import predict_logits, predict_views
+from compkit.inference.search import ViewSearch, select_views
 from compkit.inference.settings import AVERAGES, InferenceSettings
+from compkit.inference.views import View
 
-__all__ = ["AVERAGES", "InferenceSettings", "activate", "predict_logits"]
+__all__ = [
+    "AVERAGES",
+    "MEANS",
+    "FlippedLabels",
+    "InferenceSettings",
+    "View",
+    "ViewSearch",
+    "activate",
+    "average_views",
+    "predict_logits",
+    "predict_views",
+    "select_views",
+]

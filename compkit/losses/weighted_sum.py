@@ -11,6 +11,11 @@ from compkit.losses.loss import Loss
 from compkit.ranges import not_negative
 from compkit.types import Outputs, Targets, Task
 
+# terms of teachers, and the key that weighs them; the consistency's own is left out of the comparison, as its weight
+# is small on purpose while the scales are compared
+OF_TEACHERS = {"distillation": "semi.alpha", "features": "semi.feature_weight"}
+RAMPED_UP = "consistency"
+
 
 def drowned_terms(means: Mapping[str, float], ratio: float = 100.0) -> str | None:
     """A warning when terms of a sum are so small beside the largest that they hardly teach anything.
@@ -29,7 +34,7 @@ def drowned_terms(means: Mapping[str, float], ratio: float = 100.0) -> str | Non
     loss: beside cross_entropy (mean 2) over 100 times smaller, so that it hardly counts: center (mean 0.001).
     Unless this is meant, raise loss.weights.center, or lower loss.weights.cross_entropy.
     """
-    sizes = {name: abs(mean) for name, mean in means.items() if mean != 0}
+    sizes = {name: abs(mean) for name, mean in means.items() if mean != 0 and name != RAMPED_UP}
     largest = max(sizes, key=lambda name: sizes[name], default="")
     drowned = [name for name, size in sizes.items() if size * ratio < sizes[largest]]
     if not drowned:
@@ -47,9 +52,11 @@ def drowned_terms(means: Mapping[str, float], ratio: float = 100.0) -> str | Non
 def weight_key(term: str) -> str:
     """The key that weighs a term.
 
-    >>> weight_key("center"), weight_key("auxiliary_genus")
-    ('loss.weights.center', 'auxiliary.genus.weight')
+    >>> weight_key("center"), weight_key("auxiliary_genus"), weight_key("distillation")
+    ('loss.weights.center', 'auxiliary.genus.weight', 'semi.alpha')
     """
+    if term in OF_TEACHERS:
+        return OF_TEACHERS[term]
     name = term.removeprefix(AUXILIARY)
     return f"loss.weights.{term}" if name == term else f"auxiliary.{name}.weight"
 

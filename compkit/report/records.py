@@ -26,6 +26,7 @@ class RunRecord:
         folds: folds.csv (id, fold, group), None without.
         oof: None while the run has not finished.
         missing: a sentence for each piece that is not there.
+        full_data: whether it trained on all rows, so that none is left to score it on.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class RunRecord:
     folds: pd.DataFrame | None
     oof: OutOfFold | None
     missing: list[str]
+    full_data: bool = False
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -66,8 +68,11 @@ def read_run(folder: Path) -> RunRecord:
         return False
 
     config = (folder / "config.yaml").read_text(encoding="utf-8")
-    metrics = _json(folder / "metrics.json") if present("metrics.json", _UNFINISHED) else {}
-    task = metrics.get("task") or (yaml.safe_load(config) or {}).get("task")
+    settings = yaml.safe_load(config) or {}
+    full_data = bool(settings.get("full_data"))
+    no_score = _FULL_DATA if full_data else _UNFINISHED
+    metrics = _json(folder / "metrics.json") if present("metrics.json", no_score) else {}
+    task = metrics.get("task") or settings.get("task")
     has_oof = present("oof.parquet", "errors and calibration are left out.")
     has_folds = present("folds.csv", "the folds' table is left out.")
     has_overrides = present("overrides.txt", "the command line is not known.")
@@ -87,10 +92,12 @@ def read_run(folder: Path) -> RunRecord:
         folds=pd.read_csv(folder / "folds.csv", dtype={"id": str}) if has_folds else None,
         oof=read_oof(folder / "oof.parquet", task) if has_oof else None,
         missing=missing,
+        full_data=full_data,
     )
 
 
 _UNFINISHED = "the run has not finished, so there is no score yet."
+_FULL_DATA = "the run trains on all rows, so there is no score."
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -21,6 +21,8 @@ def verdict(run: RunRecord) -> list[Card]:
     """The numbers to know first."""
     if not run.metrics:
         epochs = sum(len(history) for history in run.histories.values())
+        if run.full_data:
+            return [Card("No score", "all rows trained", f"none is left to validate on; {epochs} epochs so far")]
         return [Card("Unfinished", f"{epochs} epochs", "of all folds together, so far")]
     metrics, metric, folds = run.metrics, run.metrics["metric"], run.metrics["folds"]
     mean, std = metrics["mean"][metric], metrics["std"].get(metric)
@@ -34,6 +36,8 @@ def verdict(run: RunRecord) -> list[Card]:
         ),
         Card(f"{metric}, pooled", number(metrics["pooled"].get(metric)), "all out-of-fold images at once"),
     ]
+    if "scores_of" in metrics:
+        cards.append(Card("Scores of", metrics["scores_of"], "the same settings; this run saw every row"))
     if run.oof is not None and (constant := _baseline(run)):
         cards.append(Card("Without looking", number(constant[0]), f"{metric} of {constant[1]}"))
     if not _is_trained(run):
@@ -72,7 +76,9 @@ def _baseline(run: RunRecord) -> tuple[float, str] | None:
 def fold_scores(run: RunRecord) -> Section:
     """A row a fold, then their mean, deviation and the pooled score."""
     if not run.metrics:
-        return Section("scores", "Scores", ["The run has not finished, so there is no score yet."])
+        unfinished = "The run has not finished, so there is no score yet."
+        trains_on_all = "The run trains on all rows, so there is no score."
+        return Section("scores", "Scores", [trains_on_all if run.full_data else unfinished])
     metrics, main = run.metrics, run.metrics["metric"]
     others = [name for name in metrics["mean"] if name != main]
     trained = _is_trained(run)
@@ -98,6 +104,11 @@ def fold_scores(run: RunRecord) -> Section:
         rows.append([title, "", *scores, *([of_last, "", "", "", ""] if trained else [])])
     better = "higher" if metrics["greater_is_better"] else "lower"
     sentences = [f"Selected by {main}; {better} is better."]
+    if "scores_of" in metrics:
+        sentences.append(
+            f"These scores and out-of-fold predictions are those of the run {metrics['scores_of']}, whose settings "
+            "this one repeats on all rows: its own models have seen every row, and nothing can score them."
+        )
     if trained:
         sentences[0] += (
             " The best epoch is chosen on the fold it is scored on, which flatters it a little; "

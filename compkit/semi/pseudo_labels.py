@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from compkit.files import atomic_path
+from compkit.semi.selection import hardened
 from compkit.types import Table, Task
 
 
@@ -32,6 +33,21 @@ class PseudoLabels:
         """The rows that this fold's model learns from."""
         rows = self.student == fold
         return PseudoLabels(self.ids[rows], self.files[rows], self.student[rows], self.labels[rows])
+
+    def of_all_students(self, task: Task) -> "PseudoLabels":
+        """Each picture once, for a model without validation: the mean of its labels, or what most of them say.
+
+        >>> ids, files = np.array(["a", "a"]), np.array([[b"a"], [b"a"]])
+        >>> two = PseudoLabels(ids, files, np.array([0, 1]), np.array([[0.5], [0.75]]))
+        >>> two.of_all_students(Task.REGRESSION).labels.tolist()
+        [[0.625]]
+        """
+        ids, first, group = np.unique(self.ids, return_index=True, return_inverse=True)
+        sums = np.zeros((len(ids), self.labels.shape[1]))
+        np.add.at(sums, group, self.labels)
+        labels = sums / np.bincount(group)[:, None]
+        labels = hardened(labels, task) if self.is_hard else labels.astype(np.float32)
+        return PseudoLabels(ids, self.files[first], np.full(len(ids), -1), labels)
 
     @property
     def is_hard(self) -> bool:
@@ -89,10 +105,10 @@ def with_pseudo_labels(table: Table, pseudo: PseudoLabels, task: Task) -> tuple[
         to learn from, float32 [N + U, C].
 
     >>> table = Table(np.array(["a"]), np.array([[b"a.png"]]), np.array([1]))
-    >>> pseudo = PseudoLabels(np.array(["b"]), np.array([[b"b.png"]]), np.array([0]), np.array([[0.8, 0.2]]))
+    >>> pseudo = PseudoLabels(np.array(["b"]), np.array([[b"b.png"]]), np.array([0]), np.array([[0.75, 0.25]]))
     >>> longer, soft = with_pseudo_labels(table, pseudo, Task.MULTICLASS)
-    >>> longer.targets.tolist(), soft.round(1).tolist()
-    ([1, 0], [[0.0, 1.0], [0.8, 0.2]])
+    >>> longer.targets.tolist(), soft.tolist()
+    ([1, 0], [[0.0, 1.0], [0.75, 0.25]])
     """
     soft, own = None, table.labels
     added = pseudo.labels

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from compkit.data import FixedScale, NoMixing, Preprocessing, Shuffle
-from compkit.engine import Console, FoldData, Learner, Ranks, TrainerSettings, fit
+from compkit.engine import Console, FoldData, Learner, Lessons, Ranks, TrainerSettings, fit
 from compkit.losses import CrossEntropy
 from compkit.metrics import Accuracy, LogLoss
 from compkit.optim import Finetune, NoAveraging, Schedule
@@ -83,6 +83,7 @@ def run_fit(tmp_path):
         scale=None,
         finetune=None,
         auxiliary=None,
+        lessons=None,
         **settings,
     ):
         model = tiny_net() if model is None else model
@@ -114,6 +115,7 @@ def run_fit(tmp_path):
             scale or FixedScale((8, 8)),
             mixing or NoMixing(),
             auxiliary or {},
+            lessons=lessons or Lessons(),
         )
         call.data.append(data)
         folder = tmp_path / name

@@ -1,0 +1,126 @@
+"""A run made of others by stacking: its out-of-fold predictions are the level-2 models' own, so runs of it nest."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from compkit.engine import Console
+from compkit.ensemble import Aligned, Member, align, bootstrap_gain, check_metric
+from compkit.ensemble.stack import Stacked, choose_test_features, stack
+from compkit.ensemble.stack_columns import describe_columns, read_columns
+from compkit.ensemble.stackers import Stacker
+from compkit.ensemble_runs import say_gain
+from compkit.outcome import ImageOf, conclude, derive_plan, fold_scores, open_derived, write_parquet
+from compkit.plan import Plan
+from compkit.results import prediction_frame, score
+from compkit.types import Predictions
+
+
+def stack_runs(
+    plan: Plan,
+    members: Sequence[Member],
+    stacker: Stacker,
+    columns: Sequence[str],
+    test_features: str,
+    name: str | None,
+    settings: dict[str, Any],
+    resamples: int,
+    seed: int,
+    image_of: ImageOf,
+) -> dict[str, Any]:
+    """Stack runs and conclude as any run does.
+
+    Args:
+        plan: of one of the runs.
+        members: the runs, see read_members.
+        stacker: how to learn.
+        columns: of the competition's tables, as further inputs.
+        test_features: auto, per_fold or mean, see choose_test_features.
+        name: of the new run; None is stack_<stacker>.
+        settings: of the stacker, for config.yaml.
+        resamples: draws of the bootstrap; 0 for none.
+        seed: of the level-2 models, of the bootstrap, and of the division of rows where runs have one fold only.
+        image_of: the picture of an id, for the report.
+
+    Returns:
+        what metrics.json holds: `pooled` is the score of the nested predictions; beside it `in_sample`, `members`
+        and `gain` over the best of them.
+
+    Raises:
+        ValueError: runs that do not belong together, a metric without a value, a name that is taken; see stack.
+    """
+    aligned = align(members)
+    check_metric(aligned, plan.metric)
+    chosen = choose_test_features(test_features, aligned)
+    made = {
+        "by": "stack",
+        "runs": [str(one.folder) for one in members],
+        "stacker": settings,
+        "columns": list(columns),
+        "test_features": chosen,
+        "seed": seed,
+    }
+    new = derive_plan(plan, name or f"stack_{stacker.name}", made)
+    table = read_columns(plan.competition, columns, aligned.ids, aligned.test_ids, plan.limit)
+    with Console() as console:
+        console.say(describe(aligned, stacker, chosen))
+        if columns:
+            console.say(f"columns: {describe_columns(table)}")
+        stacked = stack(aligned, stacker, table, chosen, seed, console.say)
+        open_derived(new, aligned.folds, console)
+        write_predictions(new, aligned, stacked)
+
+        scores = [score(aligned.targets, values, plan.metrics) for values in aligned.oof]
+        about: dict[str, Any] = {
+            "in_sample": score(aligned.targets, stacked.in_sample, plan.metrics),
+            "members": dict(zip(aligned.names, scores, strict=True)),
+        }
+        say_scores(new, aligned, stacked, console)
+        if resamples:
+            sign = 1 if plan.metric.greater_is_better else -1
+            best = int(np.argmax([sign * one[plan.metric.name] for one in scores]))
+            console.say(f"bootstrap: {resamples} resamples of {len(aligned.ids)} rows")
+            values = (aligned.targets, stacked.nested, aligned.oof[best], aligned.groups)
+            gain = bootstrap_gain(plan.metric, *values, resamples, seed)
+            about["gain"] = {"over": aligned.names[best], **gain.to_dict()}
+            say_gain(new, aligned.names[best], gain, console)
+        return conclude(new, fold_scores(new), aligned.fold_hash, image_of, console, about)
+
+
+def describe(aligned: Aligned, stacker: Stacker, test_features: str) -> str:
+    """What is about to be fitted on what."""
+    test = {
+        "per_fold": "test set: the level-2 model without fold k gets the predictions of fold k's models (per_fold)",
+        "mean": "test set: each level-2 model gets the runs' mean test predictions (mean)",
+    }[test_features]
+    return (
+        f"stacker={stacker.name} on {len(aligned.names)} runs x {len(aligned.classes)} outputs, "
+        f"{len(aligned.ids)} out-of-fold rows\n" + (test if aligned.test is not None else "no test set")
+    )
+
+
+def write_predictions(plan: Plan, aligned: Aligned, stacked: Stacked) -> None:
+    """oof.parquet, test.parquet and, where the level-2 models differ by fold, fold_K/test.parquet."""
+    classes, folder = aligned.classes, plan.folder
+    oof = Predictions(aligned.ids, stacked.nested.astype(np.float32))
+    write_parquet(folder / "oof.parquet", prediction_frame(oof, aligned.fold, classes, aligned.table))
+    if stacked.test is None:
+        return
+    assert aligned.test_ids is not None
+    for fold, values in [(-1, stacked.test), *stacked.test_of_folds.items()]:
+        place = folder if fold == -1 else folder / f"fold_{fold}"
+        place.mkdir(exist_ok=True)
+        test = Predictions(aligned.test_ids, values.astype(np.float32))
+        write_parquet(place / "test.parquet", prediction_frame(test, fold, classes))
+
+
+def say_scores(plan: Plan, aligned: Aligned, stacked: Stacked, console: Console) -> None:
+    """The runs, and the stack below them."""
+    values = {
+        **dict(zip(aligned.names, aligned.oof, strict=True)),
+        f"{plan.name}, learned on the same rows (in sample)": stacked.in_sample,
+        f"{plan.name}, learned on the other rows (nested)": stacked.nested,
+    }
+    lines = [[name, f"{plan.metric(aligned.targets, one):.5f}"] for name, one in values.items()]
+    console.table(f"{plan.name} and its runs", ["run", plan.metric.name], lines)
