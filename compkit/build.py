@@ -165,10 +165,11 @@ def with_inference(plan: Plan, node: DictConfig) -> Plan:
     """
     config: dict[str, Any] = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
     own = plan.config["inference"]
-    open_values: dict[str, Any] = {"label_swaps": {}, "negated": {}, "weights": "auto"}
-    for key, left_open in open_values.items():
-        if config[key] == left_open:
-            config[key] = own.get(key, left_open)
+    for key in ("label_swaps", "negated"):
+        if not any(config[key].values()):
+            config[key] = own.get(key, {})
+    if config["weights"] == "auto":
+        config["weights"] = own["weights"]
     return replace(plan, inference=build(config), config=plan.config | {"inference": config})
 
 

@@ -16,13 +16,14 @@ from compkit.inference import ViewSearch
 from compkit.outcome import write_parquet
 from compkit.plan import Plan
 from compkit.predict_table import mean_of_files, predict_rows, write_chunks, write_test
-from compkit.predicted_run import predict_as_run, search_views, split_table
+from compkit.predicted_run import predict_as_run, split_table
 from compkit.prepare import unreadable_rows
 from compkit.ranges import one_of
 from compkit.results import prediction_frame
 from compkit.run_folder import json_text
 from compkit.trained_fold import TrainedFold, load_fold, trained_folds, weights_files
 from compkit.types import Table
+from compkit.view_search import search_views
 
 __all__ = ["TrainedFold", "load_fold", "predict_run", "trained_folds"]
 

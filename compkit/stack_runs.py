@@ -6,9 +6,18 @@ from typing import Any
 import numpy as np
 
 from compkit.engine import Console
-from compkit.ensemble import Aligned, Member, align, bootstrap_gain, check_metric
-from compkit.ensemble.stack import Stacked, choose_test_features, stack
-from compkit.ensemble.stack_columns import describe_columns, read_columns
+from compkit.ensemble import (
+    Aligned,
+    Member,
+    Stacked,
+    align,
+    bootstrap_gain,
+    check_metric,
+    choose_test_features,
+    describe_columns,
+    read_columns,
+    stack,
+)
 from compkit.ensemble.stackers import Stacker
 from compkit.ensemble_runs import say_gain
 from compkit.outcome import ImageOf, conclude, derive_plan, fold_scores, open_derived, write_parquet

@@ -35,7 +35,7 @@ def test_a_transformer_looks_at_other_sizes(plan):
     (["inference=tta_d4", "image_size=[32,48]"], r"inference\.views\.hflip_turn_270: a quarter turn wants square"),
     (["inference=tta_d4", "competition=tilt"], r"a quarter turn, but flips change labels"),
     (["inference=tta_flip", "inference.mean=logit", "competition=tilt"], "inference.mean=logit is for probabilities"),
-    (["inference=tta_flip", "inference.label_swaps={horizontal:[[6,nine]]}"], "label_swaps: no class 'nine'"),
+    (["inference=tta_flip", "inference.label_swaps.horizontal=[[6,nine]]"], "label_swaps: no class 'nine'"),
     (["inference=snapshots"], "inference.weights=snapshots: this run keeps none"),
     (["inference.weights=[best,snapshot_3]", "schedule=cosine_cycles"], "snapshot_3: there is no such snapshot"),
     (["inference.weights=[best,ema]"], "averaging=ema"),

@@ -138,14 +138,14 @@ def test_identity_views_give_the_run_s_own_bits(trained):
 def test_a_killed_prediction_goes_on_behind_the_last_whole_fold(trained, monkeypatch, tmp_path, capsys):
     plan = looking(trained, views=FLIPS)
     whole = predict_run(plan, "run", name="whole")
-    write = predicted_run._write_test
+    write = predicted_run.write_fold_test
 
     def killed(derived, member, *rest):
         if member.fold == 1:
             raise KeyboardInterrupt
         write(derived, member, *rest)
 
-    monkeypatch.setattr(predicted_run, "_write_test", killed)
+    monkeypatch.setattr(predicted_run, "write_fold_test", killed)
     with pytest.raises(KeyboardInterrupt):
         predict_run(plan, "run", name="killed")
     monkeypatch.undo()

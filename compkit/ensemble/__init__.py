@@ -7,6 +7,9 @@ from compkit.ensemble.crossfit import cross_fit, crossfit_parts
 from compkit.ensemble.hill_climb import Climb, hill_climb
 from compkit.ensemble.members import Member, read_members
 from compkit.ensemble.optimize import optimize_weights
+from compkit.ensemble.soup import average_states, greedy_soup
+from compkit.ensemble.stack import Stacked, choose_test_features, stack
+from compkit.ensemble.stack_columns import ColumnEncoder, Columns, describe_columns, read_columns
 
 __all__ = [
     "METHODS",
@@ -14,15 +17,24 @@ __all__ = [
     "Blended",
     "Blending",
     "Climb",
+    "ColumnEncoder",
+    "Columns",
     "Gain",
     "Member",
+    "Stacked",
     "align",
+    "average_states",
     "blend_runs",
     "bootstrap_gain",
     "check_metric",
+    "choose_test_features",
     "cross_fit",
     "crossfit_parts",
+    "describe_columns",
+    "greedy_soup",
     "hill_climb",
     "optimize_weights",
+    "read_columns",
     "read_members",
+    "stack",
 ]

@@ -60,7 +60,8 @@ class FlippedLabels:
                 raise ValueError(f"inference.{key}: no class {unknown[0]!r}; there are {list(classes)[:20]}.")
         if task != Task.REGRESSION and negated:
             raise ValueError(
-                f"inference.negated is for regression, and the task is {task}. Set inference.negated={{}}."
+                f"inference.negated is for regression, and the task is {task}. "
+                "Set inference.negated.horizontal=[] inference.negated.vertical=[]."
             )
         turned = [] if self.is_empty else [name for name, view in views if view.quarter_turns % 4]
         if turned:

@@ -140,8 +140,12 @@ class InferenceSettings:
         return {
             "views": {name: _without_none(asdict(view)) for name, view in self.ordered_views},
             "mean": self.mean,
-            "label_swaps": {side: [list(pair) for pair in pairs] for side, pairs in self.label_swaps.items()},
-            "negated": {side: list(names) for side, names in self.negated.items()},
+            "label_swaps": {
+                side: [list(pair) for pair in pairs]
+                for side, pairs in sorted(self.label_swaps.items())
+                if pairs
+            },
+            "negated": {side: list(names) for side, names in sorted(self.negated.items()) if names},
         }
 
 

@@ -26,7 +26,7 @@ from tests.ablation.tricks import make_data
 from tests.commands import ROOT
 
 BACKBONES = ("test_resnet", "test_convnext2", "test_efficientnet_gn")
-COMMON = ("model=timm", "model.pretrained=false", "folds=3", "num_workers=0", "trainer.threads=1", "logger=null")
+COMMON = ("model=timm", "model.pretrained=false", "folds=3", "num_workers=0", "trainer.threads=1")
 # few rows: where everything is right already no step can gain
 COMPETITIONS: dict[str, tuple[str, ...]] = {
     "digits": ("limit=300", "epochs=30", "batch_size=32", "lr=2e-3", "augment=light"),

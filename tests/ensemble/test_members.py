@@ -96,7 +96,7 @@ def test_mistakes_in_runs(write, tmp_path):
         with pytest.raises((ValueError, FileNotFoundError), match=words):
             read_members(runs)
     (a / "oof.parquet").unlink()
-    with pytest.raises(FileNotFoundError, match="has no oof.parquet, so it is no finished run"):
+    with pytest.raises(FileNotFoundError, match=r"has no oof\.parquet, so it is no finished run"):
         read_members([a])
 
 

@@ -4,9 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compkit.ensemble import crossfit_parts
-from compkit.ensemble.stack import choose_test_features, stack
-from compkit.ensemble.stack_columns import ColumnEncoder, Columns
+from compkit.ensemble import ColumnEncoder, Columns, choose_test_features, crossfit_parts, stack
 from compkit.ensemble.stackers import Inputs, RidgeStacker
 from compkit.metrics import accuracy, log_loss
 from compkit.types import Task

@@ -99,16 +99,16 @@ class NetworkStacker:
 
     def __init__(
         self,
-        networks: int = 5,
+        networks: int = 3,
         epochs: int = 100,
-        patience_epochs: int = 10,
+        patience_epochs: int = 5,
         lr: float = 3e-3,
         weight_decay: float = 0.1,
         batch_size: int = 128,
     ) -> None:
-        self.networks = whole("stacker.networks", networks, least=1, usual="5")
+        self.networks = whole("stacker.networks", networks, least=1, usual="3")
         self.epochs = whole("stacker.epochs", epochs, least=1, usual="100")
-        self.patience_epochs = whole("stacker.patience_epochs", patience_epochs, least=1, usual="10")
+        self.patience_epochs = whole("stacker.patience_epochs", patience_epochs, least=1, usual="5")
         self.lr = positive("stacker.lr", lr, usual="3e-3")
         self.weight_decay = not_negative("stacker.weight_decay", weight_decay, usual="0.1")
         self.batch_size = whole("stacker.batch_size", batch_size, least=1, usual="128")
