@@ -81,7 +81,8 @@ def naive_climb(
         score: of a blend [N, C]; greater is better.
         say: told of each round, as it takes seconds.
     """
-    total, picks, best = np.zeros_like(values[0]), [], -np.inf
+    total, best = np.zeros_like(values[0]), -np.inf
+    picks: list[int] = []
     while True:
         scores = [score((total + one) / (len(picks) + 1)) for one in values]
         pick = int(np.argmax(scores))

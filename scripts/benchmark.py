@@ -1,4 +1,4 @@
-"""Time a warm epoch of the training loop, or each trick, against the step alone; or measure prediction's memory.
+"""Time a warm epoch of the training loop, or each trick, against the step alone; memory of prediction; blending.
 
 python scripts/benchmark.py image_size=64 batch_size=64 num_workers=1
 python scripts/benchmark.py what=tricks
@@ -26,7 +26,9 @@ def main(cfg):
         case "hill_climb":
             benchmark_hill_climb(rounds)
         case _:
-            raise ValueError(f"what={cfg.what}: expected loop, tricks, memory or hill_climb. Set what=tricks.")
+            raise ValueError(
+                f"what={cfg.what}: expected loop, tricks, memory or hill_climb. Set what=tricks."
+            )
 
 
 if __name__ == "__main__":

@@ -97,11 +97,18 @@ def test_a_stack_is_a_run_and_nests(stacked, capsys):
     assert status == 0, err
     nested = f"runs=[{folder},{stacked / 'blend'},{stacked / 'b'}]"
     status, out, err = call(
-        capsys, nested, "stacker=logistic", "stacker.penalty=100", "bootstrap=0", "name=second"
+        capsys,
+        nested,
+        "stacker=logistic",
+        "stacker.penalty=100",
+        "bootstrap=0",
+        "name=second",
+        "postprocess=class_weights",
     )
-    assert status == 0 and "gain" not in out, err
+    assert status == 0 and "gain over" not in out, err
     metrics = json.loads((stacked / "second" / "metrics.json").read_text())
     assert set(metrics["members"]) == {"stack_ridge", "blend", "b"} and "gain" not in metrics
+    assert metrics["postprocess"]["plain"] == metrics["pooled"]["accuracy"]
     assert len(pd.read_parquet(stacked / "second" / "test.parquet")) == 40
 
 

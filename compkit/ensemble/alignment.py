@@ -1,7 +1,7 @@
 """Predictions of several runs for the same rows, joined on id."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -53,19 +53,6 @@ class Aligned:
     def table(self) -> Table:
         """The training rows with their targets, as predictions are written beside them; without their files."""
         return Table(self.ids, np.zeros((len(self.ids), 1), "S1"), self.targets)
-
-    def take(self, runs: Sequence[int]) -> "Aligned":
-        """Some of the runs, in the given order."""
-        return replace(
-            self,
-            names=tuple(self.names[run] for run in runs),
-            folders=tuple(self.folders[run] for run in runs),
-            oof=self.oof[list(runs)],
-            test=None if self.test is None else self.test[list(runs)],
-            test_of_folds=None
-            if self.test_of_folds is None
-            else {fold: values[list(runs)] for fold, values in self.test_of_folds.items()},
-        )
 
 
 def align(members: Sequence[Member]) -> Aligned:

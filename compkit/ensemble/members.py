@@ -39,18 +39,19 @@ class Member:
     test_of_folds: dict[int, Predictions]
 
 
-def read_members(runs: Sequence[str | Path]) -> list[Member]:
+def read_members(runs: str | Path | Sequence[str | Path]) -> list[Member]:
     """Read finished runs, each alone; what they must have in common is looked at by `align`.
 
     Args:
         runs: run folders, or patterns such as `outputs/digits/resnet18_seed-*`, which stand for the folders
-            they match, in alphabetical order.
+            they match, in alphabetical order. A single one needs no list.
 
     Raises:
         FileNotFoundError: a folder that is not there, a pattern that matches none, a run that is not finished.
         ValueError: no runs, the same one twice, or predictions that are NaN, infinite or doubled.
     """
-    folders = [folder for run in runs for folder in _folders(str(run))]
+    given = [runs] if isinstance(runs, str | Path) else runs
+    folders = [folder for run in given for folder in _folders(str(run))]
     if not folders:
         raise ValueError(
             "runs=[]: expected at least one run. Set runs=[outputs/digits/resnet18,outputs/digits/resnet34]."

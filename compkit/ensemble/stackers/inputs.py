@@ -6,7 +6,7 @@ import numpy as np
 
 from compkit.types import Task
 
-CLIP = 1e-6  # probabilities nearer to 0 or 1 say "sure" and no more; log stays above -14
+CLIP = 1e-4  # nearer to 0 or 1 says "sure" and no more: one model alone must not outweigh all others
 TOLERANCE = 1e-4  # float32 probabilities may end a rounding error outside 0..1
 
 
@@ -64,7 +64,7 @@ def to_scores(inputs: Inputs) -> np.ndarray:
     one model's absolute certainty does not outweigh all others.
 
     >>> to_scores(Inputs(np.array([[[0.5, 0.0]]]), np.zeros((1, 0)), Task.MULTILABEL)).round(1).tolist()
-    [[[0.0, -13.8]]]
+    [[[0.0, -9.2]]]
     """
     if inputs.task == Task.REGRESSION:
         return inputs.predictions
