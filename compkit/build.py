@@ -16,10 +16,12 @@ from typing import Any
 import hydra
 import numpy as np
 import yaml
+from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
+from compkit.cli import config_dir
 from compkit.competition import AuxiliaryColumn
 from compkit.data import Preprocessing
 from compkit.demo import EMBEDDED, ensure_competition
@@ -222,10 +224,17 @@ def _read_config(run: str | Path, trust: Sequence[str], changes: dict[str, Any])
         )
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     check_targets(config, trust, path)
-    cfg = DictConfig(config)
+    cfg = DictConfig(_defaults_of_new_keys(config) | config)
     for key, value in changes.items():
         OmegaConf.update(cfg, key, value)
     return cfg
+
+
+def _defaults_of_new_keys(config: dict[str, Any]) -> dict[str, Any]:
+    """What conf/train.yaml says of keys and groups that it did not have when the run was made."""
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        today: dict[str, Any] = OmegaConf.to_container(compose("train"), resolve=True)  # type: ignore[assignment]
+    return {key: value for key, value in today.items() if key not in config}
 
 
 def whole(key: str, value: Any, at_least: int, hint: str = "") -> int:

@@ -85,30 +85,12 @@ def ensemble_runs(
         parts = crossfit_parts(aligned.fold, aligned.targets, aligned.groups, seed)
         blended = blend_runs(aligned, blending, metric, parts, console.say)
         open_derived(new, aligned.folds, console)
-        write_predictions(new, aligned, blended)
-
-        scores = [score(aligned.targets, values, plan.metrics) for values in aligned.oof]
-        sign = 1 if plan.metric.greater_is_better else -1
-        best = int(np.argmax([sign * one[plan.metric.name] for one in scores]))
-        about = describe_weights(aligned, blended) | {
-            "members": dict(zip(aligned.names, scores, strict=True))
-        }
+        write_predictions(new, aligned, blended.nested, blended.test, blended.test_of_folds)
+        say_scores(new, aligned, blended, console)
+        about = describe_weights(aligned, blended)
+        about |= compare_with_members(new, aligned, blended.nested, resamples, seed, console)
         if blended.in_sample is not None:
             about["in_sample"] = score(aligned.targets, blended.in_sample, plan.metrics)
-        say_scores(new, aligned, blended, console)
-        if resamples:
-            console.say(f"bootstrap: {resamples} resamples of {len(aligned.ids)} rows")
-            gain = bootstrap_gain(
-                plan.metric,
-                aligned.targets,
-                blended.nested,
-                aligned.oof[best],
-                aligned.groups,
-                resamples,
-                seed,
-            )
-            about["gain"] = {"over": aligned.names[best], **gain.to_dict()}
-            say_gain(new, aligned.names[best], gain, console)
         return conclude(new, fold_scores(new), aligned.fold_hash, image_of, console, about)
 
 
@@ -126,19 +108,59 @@ def describe_weights(aligned: Aligned, blended: Blended) -> dict[str, Any]:
     return {"weights": by_run(blended.weights)} | ({"weights_of_folds": of_parts} if of_parts else {})
 
 
-def write_predictions(plan: Plan, aligned: Aligned, blended: Blended) -> None:
-    """oof.parquet, and where the runs have them, test.parquet and fold_K/test.parquet."""
+def write_predictions(
+    plan: Plan,
+    aligned: Aligned,
+    nested: np.ndarray,
+    test: np.ndarray | None,
+    test_of_folds: dict[int, np.ndarray],
+) -> None:
+    """oof.parquet, and where the runs have them, test.parquet and fold_K/test.parquet.
+
+    Args:
+        plan: of the new run.
+        aligned: the runs that it is made of.
+        nested: out-of-fold predictions, [N, C].
+        test: [T, C], or None.
+        test_of_folds: the same of each fold by itself, where these differ.
+    """
     classes, folder = aligned.classes, plan.folder
-    oof = Predictions(aligned.ids, blended.nested.astype(np.float32))
+    oof = Predictions(aligned.ids, nested.astype(np.float32))
     write_parquet(folder / "oof.parquet", prediction_frame(oof, aligned.fold, classes, aligned.table))
-    if blended.test is None:
+    if test is None:
         return
     assert aligned.test_ids is not None
-    for fold, values in [(-1, blended.test), *blended.test_of_folds.items()]:
+    for fold, values in [(-1, test), *test_of_folds.items()]:
         place = folder if fold == -1 else folder / f"fold_{fold}"
         place.mkdir(exist_ok=True)
-        test = Predictions(aligned.test_ids, values.astype(np.float32))
-        write_parquet(place / "test.parquet", prediction_frame(test, fold, classes))
+        predictions = Predictions(aligned.test_ids, values.astype(np.float32))
+        write_parquet(place / "test.parquet", prediction_frame(predictions, fold, classes))
+
+
+def compare_with_members(
+    plan: Plan, aligned: Aligned, nested: np.ndarray, resamples: int, seed: int, console: Console
+) -> dict[str, Any]:
+    """`members` of metrics.json, their scores, and `gain` over the best of them, which is told too.
+
+    Args:
+        plan: of the new run.
+        aligned: the runs that it is made of.
+        nested: its out-of-fold predictions, [N, C].
+        resamples: draws of the bootstrap; 0 for none, and no gain.
+        seed: of the bootstrap.
+        console: where it is told.
+    """
+    scores = [score(aligned.targets, values, plan.metrics) for values in aligned.oof]
+    about: dict[str, Any] = {"members": dict(zip(aligned.names, scores, strict=True))}
+    if not resamples:
+        return about
+    sign = 1 if plan.metric.greater_is_better else -1
+    best = int(np.argmax([sign * one[plan.metric.name] for one in scores]))
+    console.say(f"bootstrap: {resamples} resamples of {len(aligned.ids)} rows")
+    values = (aligned.targets, nested, aligned.oof[best], aligned.groups)
+    gain = bootstrap_gain(plan.metric, *values, resamples, seed)
+    say_gain(plan, aligned.names[best], gain, console)
+    return about | {"gain": {"over": aligned.names[best], **gain.to_dict()}}
 
 
 def say_scores(plan: Plan, aligned: Aligned, blended: Blended, console: Console) -> None:

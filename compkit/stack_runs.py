@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from compkit.engine import Console
 from compkit.ensemble import (
     Aligned,
     Member,
     Stacked,
     align,
-    bootstrap_gain,
     check_metric,
     choose_test_features,
     describe_columns,
@@ -19,11 +16,10 @@ from compkit.ensemble import (
     stack,
 )
 from compkit.ensemble.stackers import Stacker
-from compkit.ensemble_runs import say_gain
-from compkit.outcome import ImageOf, conclude, derive_plan, fold_scores, open_derived, write_parquet
+from compkit.ensemble_runs import compare_with_members, write_predictions
+from compkit.outcome import ImageOf, conclude, derive_plan, fold_scores, open_derived
 from compkit.plan import Plan
-from compkit.results import prediction_frame, score
-from compkit.types import Predictions
+from compkit.results import score
 
 
 def stack_runs(
@@ -78,22 +74,10 @@ def stack_runs(
             console.say(f"columns: {describe_columns(table)}")
         stacked = stack(aligned, stacker, table, chosen, seed, console.say)
         open_derived(new, aligned.folds, console)
-        write_predictions(new, aligned, stacked)
-
-        scores = [score(aligned.targets, values, plan.metrics) for values in aligned.oof]
-        about: dict[str, Any] = {
-            "in_sample": score(aligned.targets, stacked.in_sample, plan.metrics),
-            "members": dict(zip(aligned.names, scores, strict=True)),
-        }
+        write_predictions(new, aligned, stacked.nested, stacked.test, stacked.test_of_folds)
         say_scores(new, aligned, stacked, console)
-        if resamples:
-            sign = 1 if plan.metric.greater_is_better else -1
-            best = int(np.argmax([sign * one[plan.metric.name] for one in scores]))
-            console.say(f"bootstrap: {resamples} resamples of {len(aligned.ids)} rows")
-            values = (aligned.targets, stacked.nested, aligned.oof[best], aligned.groups)
-            gain = bootstrap_gain(plan.metric, *values, resamples, seed)
-            about["gain"] = {"over": aligned.names[best], **gain.to_dict()}
-            say_gain(new, aligned.names[best], gain, console)
+        about = {"in_sample": score(aligned.targets, stacked.in_sample, plan.metrics)}
+        about |= compare_with_members(new, aligned, stacked.nested, resamples, seed, console)
         return conclude(new, fold_scores(new), aligned.fold_hash, image_of, console, about)
 
 
@@ -107,21 +91,6 @@ def describe(aligned: Aligned, stacker: Stacker, test_features: str) -> str:
         f"stacker={stacker.name} on {len(aligned.names)} runs x {len(aligned.classes)} outputs, "
         f"{len(aligned.ids)} out-of-fold rows\n" + (test if aligned.test is not None else "no test set")
     )
-
-
-def write_predictions(plan: Plan, aligned: Aligned, stacked: Stacked) -> None:
-    """oof.parquet, test.parquet and, where the level-2 models differ by fold, fold_K/test.parquet."""
-    classes, folder = aligned.classes, plan.folder
-    oof = Predictions(aligned.ids, stacked.nested.astype(np.float32))
-    write_parquet(folder / "oof.parquet", prediction_frame(oof, aligned.fold, classes, aligned.table))
-    if stacked.test is None:
-        return
-    assert aligned.test_ids is not None
-    for fold, values in [(-1, stacked.test), *stacked.test_of_folds.items()]:
-        place = folder if fold == -1 else folder / f"fold_{fold}"
-        place.mkdir(exist_ok=True)
-        test = Predictions(aligned.test_ids, values.astype(np.float32))
-        write_parquet(place / "test.parquet", prediction_frame(test, fold, classes))
 
 
 def say_scores(plan: Plan, aligned: Aligned, stacked: Stacked, console: Console) -> None:

@@ -13,9 +13,9 @@ def main(cfg):
     from compkit.ensemble_runs import ensemble_runs
 
     members = read_members(cfg.runs)
-    first = members[0].folder
+    first, again = members[0].folder, {"resume": False, "full_data": False}  # a blend with a refit has folds
     ensemble_runs(
-        with_postprocess(load_plan(first, cfg.trust, {"resume": False}), cfg.get("postprocess")),
+        with_postprocess(load_plan(first, cfg.trust, again), cfg.get("postprocess")),
         members,
         Blending(cfg.method, cfg.weights, cfg.per_class, cfg.top, cfg.max_rounds),
         cfg.name,

@@ -15,9 +15,9 @@ def main(cfg):
     from compkit.stack_runs import stack_runs
 
     members = read_members(cfg.runs)
-    first = members[0].folder
+    first, again = members[0].folder, {"resume": False, "full_data": False}  # a blend with a refit has folds
     stack_runs(
-        with_postprocess(load_plan(first, cfg.trust, {"resume": False}), cfg.get("postprocess")),
+        with_postprocess(load_plan(first, cfg.trust, again), cfg.get("postprocess")),
         members,
         build(cfg.stacker),
         list(cfg.columns),

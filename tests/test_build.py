@@ -71,3 +71,14 @@ def test_home_folder_is_understood_where_the_shell_leaves_it(plan, monkeypatch, 
     built = plan("competition=folder", "competition.path='~/leaf'", "output_dir='~/out'")
     assert built.competition.path == tmp_path / "leaf"
     assert built.folder == tmp_path / "out" / "folder" / "run"
+
+
+def test_a_run_older_than_a_group_of_options_gets_its_default(train):
+    folder = train("epochs=1", "train_folds=[0]", "batch_size=13")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    for key in ("semi", "postprocess", "pseudo_labels", "full_data"):
+        del config[key]
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    plan = load_plan(folder)
+    assert plan.full_data is False and plan.pseudo_labels is None and plan.batch_size == 13
+    assert type(plan.postprocess).__name__ == "NoPostprocess"

@@ -22,7 +22,9 @@ def verdict(run: RunRecord) -> list[Card]:
     if not run.metrics:
         epochs = sum(len(history) for history in run.histories.values())
         if run.full_data:
-            return [Card("No score", "all rows trained", f"none is left to validate on; {epochs} epochs so far")]
+            return [
+                Card("No score", "all rows trained", f"none is left to validate on; {epochs} epochs so far")
+            ]
         return [Card("Unfinished", f"{epochs} epochs", "of all folds together, so far")]
     metrics, metric, folds = run.metrics, run.metrics["metric"], run.metrics["folds"]
     mean, std = metrics["mean"][metric], metrics["std"].get(metric)

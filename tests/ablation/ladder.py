@@ -134,9 +134,7 @@ def few_labels(place: Workplace) -> dict[str, dict[str, float]]:
     for number in (1, 2, 3):
         steps[f"pseudo-labels, round {number}"] = place.runs / f"alone_pseudo_{number}"
     if not (place.runs / "alone_pseudo_rounds.json").is_file():
-        command(
-            "scripts/pseudo_label.py", f"run={alone}", "threshold=[0.95,0.9,0.9]", "balance=1.5", "patience=3"
-        )
+        command("scripts/pseudo_label.py", f"run={alone}", "threshold=0.6", "balance=2", "patience=3")
     for weight in (0, 10):
         name = f"mean_teacher_{weight}"
         given = ("semi=mean_teacher", f"semi.weight={weight}", "averaging.decay=0.98")
