@@ -15,6 +15,7 @@ from compkit.predict_table import predict_table
 from compkit.predicted_run import split_table
 from compkit.prepare import read_unlabelled
 from compkit.results import read_test
+from compkit.run_folder import check_finished
 from compkit.trained_fold import load_fold, trained_folds
 from compkit.types import Table, Task
 
@@ -41,14 +42,7 @@ def check_teacher(plan: Plan) -> None:
         )
     if made and made["by"] != "predict":
         raise ValueError(f"run={plan.folder}: {NOT_TRAINED.format(by=made['by'])}. Give a run of train.py.")
-    missing = [
-        name for name in ("metrics.json", "oof.parquet", "folds.csv") if not (plan.folder / name).is_file()
-    ]
-    if missing:
-        raise ValueError(
-            f"run={plan.folder}: lacks {', '.join(missing)}, so it has not finished. Continue it: python train.py … "
-            f"name={plan.name} resume=true."
-        )
+    check_finished(plan.folder)
 
 
 def read_tables(

@@ -14,6 +14,7 @@ from compkit.pipeline import run
 from compkit.plan import Plan
 from compkit.postprocess import NoPostprocess
 from compkit.results import read_scores
+from compkit.run_folder import check_finished
 
 PlanAgain = Callable[[str, dict[str, Any]], Plan]  # the plan of a new run, by its name and what changes
 
@@ -95,14 +96,7 @@ def check_parent(plan: Plan) -> dict[str, Any]:
             f"run={plan.folder}: was itself trained on all rows, so it has no folds and no score of its own. Give "
             "the run with folds."
         )
-    missing = [
-        name for name in ("metrics.json", "oof.parquet", "folds.csv") if not (plan.folder / name).is_file()
-    ]
-    if missing:
-        raise ValueError(
-            f"run={plan.folder}: lacks {', '.join(missing)}, so it has not finished. Continue it: python train.py … "
-            f"name={plan.name} resume=true."
-        )
+    check_finished(plan.folder)
     metrics = read_scores(plan.folder / "metrics.json")
     if not all("best_epoch" in one for one in metrics["folds"]):
         by = plan.config.get("made", {}).get("by", "another command")

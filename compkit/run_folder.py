@@ -70,6 +70,20 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
+def check_finished(folder: Path) -> None:
+    """Refuse a run that has not come to its end.
+
+    Raises:
+        ValueError: naming the files that it lacks.
+    """
+    missing = [name for name in ("metrics.json", "oof.parquet", "folds.csv") if not (folder / name).is_file()]
+    if missing:
+        raise ValueError(
+            f"run={folder}: lacks {', '.join(missing)}, so it has not finished. Continue it: python train.py … "
+            f"name={folder.resolve().name} resume=true."
+        )
+
+
 def open_run(folder: Path, config: dict[str, Any], overrides: list[str], device: torch.device) -> None:
     """Make or continue the folder and describe the run in it: config.yaml, overrides.txt, environment.json.
 
