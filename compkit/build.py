@@ -9,6 +9,7 @@ import functools
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import hydra
 import numpy as np
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
@@ -232,7 +234,8 @@ def _read_config(run: str | Path, trust: Sequence[str], changes: dict[str, Any])
 
 def _defaults_of_new_keys(config: dict[str, Any]) -> dict[str, Any]:
     """What conf/train.yaml says of keys and groups that it did not have when the run was made."""
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+    inside_a_command = GlobalHydra.instance().is_initialized()
+    with nullcontext() if inside_a_command else initialize_config_dir(str(config_dir()), version_base="1.3"):
         today: dict[str, Any] = OmegaConf.to_container(compose("train"), resolve=True)  # type: ignore[assignment]
     return {key: value for key, value in today.items() if key not in config}
 

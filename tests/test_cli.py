@@ -77,8 +77,11 @@ def test_every_command_from_training_to_grade(tmp_path, data_dir):
         "scripts/grade.py", "competition=digits", f"submission={submission}", f"data_dir={data_dir}"
     )
     assert status == 0 and 0 <= float(out.split()[-1]) <= 1, err
+    pattern = f"runs=[{tmp_path}/digits/s_seed-*]"
+    status, out, err = call("scripts/ensemble.py", pattern, "bootstrap=20", "name=seeds")
+    assert status == 0 and (tmp_path / "digits" / "seeds" / "submission.csv").is_file(), err
     status, out, err = call("scripts/predict.py", f"run={runs[0]}", "num_workers=0")
-    assert status == 0 and (runs[0] / "predicted_test.parquet").is_file(), err
+    assert status == 0 and (tmp_path / "digits" / "s_seed-1_predicted" / "submission.csv").is_file(), err
     (runs[0] / "report.html").unlink()
     status, out, err = call("scripts/report.py", f"run={runs[0]}")
     assert status == 0 and (runs[0] / "report.html").stat().st_size > 10_000, err

@@ -61,7 +61,11 @@ METRICS = {
 
 
 def command(script: str, *arguments: str) -> None:
-    """Run a command in this process, quietly unless it fails."""
+    """Run a command in this process.
+
+    Raises:
+        RuntimeError: it ended with another exit status than 0.
+    """
     try:
         with mock.patch.object(sys, "argv", [script, *arguments]):
             runpy.run_path(str(ROOT / script), run_name="__main__")
