@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -21,7 +22,7 @@ from compkit.engine import (
     network_input,
     read_metadata,
 )
-from compkit.ensemble import average_states
+from compkit.ensemble import average_states, check_same_network
 from compkit.optim import batch_norm_reestimation
 from compkit.plan import Plan
 from compkit.predict_table import predict_rows
@@ -73,6 +74,7 @@ def find_ingredients(
                     f"{one.file(fold)}: no such weights; expected them in each of the folds {list(folds)}. Set "
                     "weights= to kinds that all runs keep, or train the run to its end."
                 )
+        check_same_network([_shapes(one.file(fold)) for one in found], [str(one.file(fold)) for one in found])
         metadata = [read_metadata(one.file(fold)) for one in found]
         for key in ("classes", "preprocessing"):
             for one, other in zip(found[1:], metadata[1:], strict=True):
@@ -82,6 +84,12 @@ def find_ingredients(
                         "averaged of networks that see and answer alike. Blend predictions with scripts/ensemble.py."
                     )
     return found
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
+    """The shapes of the weights in a file, from its header alone."""
+    with safe_open(path, framework="pt") as file:
+        return {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118  # no mapping
 
 
 class Kitchen:

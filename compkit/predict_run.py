@@ -21,11 +21,9 @@ from compkit.prepare import unreadable_rows
 from compkit.ranges import one_of
 from compkit.results import prediction_frame
 from compkit.run_folder import json_text
-from compkit.trained_fold import TrainedFold, load_fold, trained_folds, weights_files
+from compkit.trained_fold import load_fold, trained_folds, weights_files
 from compkit.types import Table
 from compkit.view_search import search_views
-
-__all__ = ["TrainedFold", "load_fold", "predict_run", "trained_folds"]
 
 
 def predict_run(

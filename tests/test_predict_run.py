@@ -16,7 +16,8 @@ from compkit.ensemble import read_members
 from compkit.inference import InferenceSettings, ViewSearch
 from compkit.metrics import Accuracy
 from compkit.pipeline import run
-from compkit.predict_run import load_fold, predict_run
+from compkit.predict_run import predict_run
+from compkit.trained_fold import load_fold
 
 from .commands import call_here
 from .conftest import QUICK, compose_train

@@ -17,11 +17,12 @@ from compkit.demo import grade
 from compkit.engine import Console, Ranks
 from compkit.optim import SWA
 from compkit.pipeline import run
-from compkit.predict_run import load_fold, predict_run
+from compkit.predict_run import predict_run
 from compkit.prepare import prepare
 from compkit.refit import refit, refit_epochs
 from compkit.report.records import read_run
 from compkit.report.scores import fold_scores, verdict
+from compkit.trained_fold import load_fold
 
 from .commands import call_here
 from .conftest import QUICK, compose_train

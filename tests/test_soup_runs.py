@@ -1,12 +1,14 @@
 """scripts/soup.py makes runs that predict.py can use, from runs and from checkpoints of one run."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from compkit.assemble import make_loader
 from compkit.build import build_plan, load_plan
@@ -148,3 +150,20 @@ def test_data_that_changed_since(soup, runs):
     finally:
         (folder / "metrics.json").write_text(json.dumps(metrics))
     assert np.isfinite(metrics["pooled"]["accuracy"])
+
+
+def test_another_network_is_refused_before_anything_is_loaded(runs, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(runs / "cycles", other)
+    weights = other / "fold_1" / "best.safetensors"
+    state = load_file(weights)
+    name = next(key for key in state if state[key].ndim == 4)
+    save_file(state | {name: state[name][:-1].contiguous()}, weights, read_metadata_text(weights))
+    with pytest.raises(ValueError, match=f"other/fold_1/best.safetensors: is another network.*{name}"):
+        find_ingredients([load_plan(runs / "cycles"), load_plan(other)], ["best"], [0, 1])
+
+
+def read_metadata_text(path):
+    """The metadata as it stands in the file."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata()

@@ -7,7 +7,7 @@ from compkit.ensemble.crossfit import cross_fit, crossfit_parts
 from compkit.ensemble.hill_climb import Climb, hill_climb
 from compkit.ensemble.members import Member, read_members
 from compkit.ensemble.optimize import optimize_weights
-from compkit.ensemble.soup import average_states, greedy_soup
+from compkit.ensemble.soup import average_states, check_same_network, greedy_soup
 from compkit.ensemble.stack import Stacked, choose_test_features, stack
 from compkit.ensemble.stack_columns import ColumnEncoder, Columns, describe_columns, read_columns
 
@@ -27,6 +27,7 @@ __all__ = [
     "blend_runs",
     "bootstrap_gain",
     "check_metric",
+    "check_same_network",
     "choose_test_features",
     "cross_fit",
     "crossfit_parts",

@@ -20,9 +20,29 @@ def average_states(states: Sequence[Mapping[str, Tensor]], names: Sequence[str])
     {'w': tensor([1.5000])}
     """
     first = states[0]
-    for state, name in zip(states[1:], names[1:], strict=True):
-        differing = sorted(first.keys() ^ state.keys()) or [
-            key for key, tensor in first.items() if tensor.shape != state[key].shape
+    check_same_network([{key: [*one.shape] for key, one in state.items()} for state in states], names)
+    return {
+        key: torch.stack([state[key].double() for state in states]).mean(dim=0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else tensor.clone()
+        for key, tensor in first.items()
+    }
+
+
+def check_same_network(shapes: Sequence[Mapping[str, Sequence[int]]], names: Sequence[str]) -> None:
+    """Refuse networks whose weights cannot be averaged.
+
+    Args:
+        shapes: of the weights of M networks, by their names.
+        names: of the networks, M, for messages.
+
+    Raises:
+        ValueError: a network with other weights or shapes than the first.
+    """
+    first = shapes[0]
+    for one, name in zip(shapes[1:], names[1:], strict=True):
+        differing = sorted(first.keys() ^ one.keys()) or [
+            key for key, shape in first.items() if shape != one[key]
         ]
         if differing:
             raise ValueError(
@@ -30,12 +50,6 @@ def average_states(states: Sequence[Mapping[str, Tensor]], names: Sequence[str])
                 f"shapes, such as {differing[0]!r}. Only weights of one architecture can be averaged; blend "
                 "their predictions with scripts/ensemble.py."
             )
-    return {
-        key: torch.stack([state[key].double() for state in states]).mean(dim=0).to(tensor.dtype)
-        if tensor.is_floating_point()
-        else tensor.clone()
-        for key, tensor in first.items()
-    }
 
 
 def greedy_soup(count: int, worth: Callable[[tuple[int, ...]], float]) -> tuple[int, ...]:
