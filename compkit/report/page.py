@@ -7,6 +7,7 @@ import jinja2
 
 from compkit.files import write_text
 from compkit.report.errors import error_sections
+from compkit.report.members import members
 from compkit.report.pictures import ImageOf
 from compkit.report.postprocess import postprocess
 from compkit.report.records import read_run
@@ -31,7 +32,15 @@ def write_report(folder: Path, image_of: ImageOf | None) -> Path:
     """
     run = read_run(folder)
     errors = [] if run.oof is None else error_sections(run.oof, image_of)
-    sections = [fold_scores(run), *postprocess(run), curves(run), *errors, folds(run), reproduce(run)]
+    sections = [
+        fold_scores(run),
+        *members(run),
+        *postprocess(run),
+        curves(run),
+        *errors,
+        folds(run),
+        reproduce(run),
+    ]
     title = f"{run.folder.resolve().parent.name} / {run.folder.resolve().name}"
     path = run.folder / "report.html"
     write_text(path, render(title, verdict(run), sections, run.missing))
