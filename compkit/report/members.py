@@ -25,7 +25,7 @@ def members(run: RunRecord) -> list[Section]:
     if gain := run.metrics.get("gain"):
         value, low, high = (number(gain[key]) for key in ("value", "low", "high"))
         sentences.append(
-            f"Better than {gain['over']} by {value}; 95 % of {gain['resamples']} resamples lie from {low} to {high}."
+            f"Gain over {gain['over']}: {value}; 95 % of {gain['resamples']} resamples lie from {low} to {high}."
         )
     columns = ["run", metric, *(["weight"] if weights else [])]
     table = Table("Scores of the runs it is made of", columns, rows, summary_rows=len(summary))

@@ -23,4 +23,4 @@ def test_runs_weights_and_gain_are_those_of_metrics_json(make_run):
     rows = [[str(cell) for cell in row] for row in section.tables[0].rows]
     assert rows[:2] == [["a", "0.2500", "0.7500"], ["b", "n/a", "0.2500"]]
     assert rows[2][0] == folder.name and rows[3][1] == "0.5000" and section.tables[0].summary_rows == 2
-    assert "by 0.0125; 95 % of 100 resamples lie from -0.5000 to 0.7500" in section.sentences[1]
+    assert "Gain over a: 0.0125; 95 % of 100 resamples lie from -0.5000 to 0.7500" in section.sentences[1]
