@@ -28,8 +28,8 @@ from compkit.competition import AuxiliaryColumn
 from compkit.data import Preprocessing
 from compkit.demo import EMBEDDED, ensure_competition
 from compkit.engine import read_metadata
-from compkit.plan import Plan
-from compkit.prepare import picture_of
+from compkit.run.plan import Plan
+from compkit.run.prepare import picture_of
 
 # what the config of somebody else's run may instantiate; never a function that reads or runs files
 TRUSTED = ("compkit.", "albumentations.", "torch.nn.", "torch.optim.", "timm.optim.")

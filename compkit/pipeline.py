@@ -9,17 +9,6 @@ import cv2
 import numpy as np
 import torch
 
-from compkit.assemble import (
-    describe,
-    describe_groups,
-    fit_scaling,
-    fold_table,
-    make_fold_data,
-    make_learner,
-    make_loader,
-    try_parts,
-    wanted_folds,
-)
 from compkit.data import Loader, Preprocessing
 from compkit.engine import (
     Console,
@@ -34,22 +23,33 @@ from compkit.engine import (
 )
 from compkit.files import write_text
 from compkit.inference import AVERAGES, InferenceSettings, ViewSearch
-from compkit.outcome import ImageOf, conclude, submit, write_parquet
-from compkit.plan import Plan
-from compkit.predict_table import join_folds, mean_of_files, predict_rows, write_chunks, write_test
-from compkit.prepare import (
+from compkit.randomness import derive_seed, seed_everything
+from compkit.report import write_report
+from compkit.results import prediction_frame, read_scores, score
+from compkit.run.assemble import (
+    describe,
+    describe_groups,
+    fit_scaling,
+    fold_table,
+    make_fold_data,
+    make_learner,
+    make_loader,
+    try_parts,
+    wanted_folds,
+)
+from compkit.run.folder import check_name, check_writable, json_text, open_run
+from compkit.run.outcome import ImageOf, conclude, submit, write_parquet
+from compkit.run.plan import Plan
+from compkit.run.predict_table import join_folds, mean_of_files, predict_rows, write_chunks, write_test
+from compkit.run.prepare import (
     Prepared,
     picture_of,
     prepare,
     target_prior,
 )
-from compkit.randomness import derive_seed, seed_everything
-from compkit.report import write_report
-from compkit.results import prediction_frame, read_scores, score
-from compkit.run_folder import check_name, check_writable, json_text, open_run
+from compkit.run.teacher_cache import cached_lessons
+from compkit.run.trained_fold import TrainedFold, find_snapshots, load_models
 from compkit.semi import Distillation
-from compkit.teacher_cache import cached_lessons
-from compkit.trained_fold import TrainedFold, find_snapshots, load_models
 
 
 def run(plan: Plan) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from compkit.cli import entry
 
 @entry("benchmark")
 def main(cfg):
-    from compkit.benchmark import benchmark, benchmark_memory, benchmark_tricks
-    from compkit.benchmark_blend import benchmark_hill_climb
     from compkit.build import build_plan, build_variants, whole
+    from compkit.trials.benchmark import benchmark, benchmark_memory, benchmark_tricks
+    from compkit.trials.benchmark_blend import benchmark_hill_climb
 
     rounds = whole("rounds", cfg.rounds, at_least=1)
     match cfg.what:

@@ -9,8 +9,8 @@ from compkit.cli import entry
 @entry("ensemble")
 def main(cfg):
     from compkit.build import build, image_reader, load_plan, whole, with_postprocess
+    from compkit.derived.ensemble import ensemble_runs
     from compkit.ensemble import Blending, read_members
-    from compkit.ensemble_runs import ensemble_runs
 
     members = read_members(cfg.runs)
     first, again = members[0].folder, {"resume": False, "full_data": False}  # a blend with a refit has folds

@@ -9,7 +9,7 @@ from compkit.cli import entry
 @entry("find_batch_size")
 def main(cfg):
     from compkit.build import build_plan, whole
-    from compkit.find_batch_size import find_batch_size
+    from compkit.trials.find_batch_size import find_batch_size
 
     largest = None if cfg.largest is None else whole("largest", cfg.largest, at_least=1)
     find_batch_size(build_plan(cfg), whole("start", cfg.start, at_least=1), largest)

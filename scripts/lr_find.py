@@ -9,8 +9,8 @@ from compkit.cli import entry
 @entry("lr_find")
 def main(cfg):
     from compkit.build import build_plan, whole
-    from compkit.find_lr import find_lr, plot_schedule
     from compkit.ranges import positive
+    from compkit.trials.find_lr import find_lr, plot_schedule
 
     plan = build_plan(cfg)
     if cfg.plot_schedule:

@@ -9,8 +9,8 @@ from compkit.cli import entry
 @entry("postprocess")
 def main(cfg):
     from compkit.build import image_reader, load_plan, with_postprocess
+    from compkit.derived.postprocess import postprocess_run
     from compkit.engine import Console
-    from compkit.postprocess_run import postprocess_run
 
     plan = with_postprocess(load_plan(cfg.run, cfg.trust, {"resume": False}), cfg.get("postprocess"))
     with Console() as console:

@@ -12,7 +12,7 @@ def main(cfg):
     from hydra.core.hydra_config import HydraConfig
 
     from compkit.build import load_plan, with_inference
-    from compkit.predict_run import predict_run
+    from compkit.derived.predict import predict_run
 
     changes = {
         "train_folds": cfg.folds,

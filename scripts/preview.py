@@ -11,7 +11,7 @@ from compkit.cli import entry
 @entry("preview")
 def main(cfg):
     from compkit.build import build_plan, whole
-    from compkit.preview import preview
+    from compkit.trials.preview import preview
 
     preview(build_plan(cfg), Path(cfg.output).expanduser(), whole("pictures", cfg.pictures, at_least=1))
 

@@ -14,7 +14,7 @@ def main(cfg):
     from omegaconf import OmegaConf
 
     from compkit.build import load_plan, plan_again
-    from compkit.pseudo_rounds import pseudo_rounds
+    from compkit.derived.pseudo_rounds import pseudo_rounds
     from compkit.semi import RoundSettings, Selection
 
     given = OmegaConf.to_container(cfg)

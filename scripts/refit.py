@@ -11,7 +11,7 @@ from compkit.cli import entry
 @entry("refit")
 def main(cfg):
     from compkit.build import image_reader, load_plan, plan_again, whole
-    from compkit.refit import refit
+    from compkit.derived.refit import refit
 
     epochs = cfg.epochs if cfg.epochs == "auto" else whole("epochs", cfg.epochs, at_least=1)
     seeds = whole("seeds", cfg.seeds, at_least=1)

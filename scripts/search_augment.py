@@ -8,9 +8,9 @@ from compkit.cli import config_dir, entry
 
 @entry("search_augment")
 def main(cfg):
-    from compkit.augment_search import search_augment, smaller
     from compkit.build import build_all, build_plan, whole
     from compkit.ranges import above_zero_to_one, positive
+    from compkit.trials.augment_search import search_augment, smaller
 
     rows = whole("proxy_rows", cfg.proxy_rows, at_least=1)
     cfg.augment, cfg.epochs = {}, whole("proxy_epochs", cfg.proxy_epochs, at_least=1)

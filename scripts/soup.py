@@ -9,8 +9,8 @@ from compkit.cli import entry
 @entry("soup")
 def main(cfg):
     from compkit.build import image_reader, load_plan, whole, with_postprocess
+    from compkit.derived.soup import soup_runs
     from compkit.ensemble import read_members
-    from compkit.soup_runs import soup_runs
 
     members = read_members(cfg.runs)
     changes = {"resume": False, "trainer.device": cfg.device, "num_workers": cfg.num_workers}

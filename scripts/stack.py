@@ -11,8 +11,8 @@ def main(cfg):
     from omegaconf import OmegaConf
 
     from compkit.build import build, image_reader, load_plan, whole, with_postprocess
+    from compkit.derived.stack import stack_runs
     from compkit.ensemble import read_members
-    from compkit.stack_runs import stack_runs
 
     members = read_members(cfg.runs)
     first, again = members[0].folder, {"resume": False, "full_data": False}  # a blend with a refit has folds

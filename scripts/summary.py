@@ -10,11 +10,11 @@ from compkit.cli import entry
 def main(cfg):
     import torch
 
-    from compkit.assemble import make_learner
     from compkit.build import build_plan, whole
     from compkit.engine import Console, Ranks
     from compkit.models import SUMMARY_HEADINGS, summarise_model
-    from compkit.prepare import prepare
+    from compkit.run.assemble import make_learner
+    from compkit.run.prepare import prepare
 
     depth, plan = whole("depth", cfg.depth, at_least=1), build_plan(cfg)
     with Console() as console:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from compkit.build import load_plan
-from compkit.predict_run import predict_run
+from compkit.derived.predict import predict_run
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 
 from compkit.build import load_plan
 from compkit.cli import root_message
+from compkit.derived.predict import predict_run
 from compkit.engine import Console, Stepper
-from compkit.predict_run import predict_run
-from compkit.trial import open_trial
+from compkit.trials.trial import open_trial
 
 ONE_FOLD = ("train_folds=[0]", "epochs=1")
 

@@ -25,9 +25,9 @@ from compkit.build import build_plan, load_plan
 from compkit.cli import config_dir
 from compkit.demo.png import encode_png
 from compkit.demo.source import load_source
+from compkit.derived.predict import predict_run
 from compkit.inference import AVERAGES
 from compkit.pipeline import run
-from compkit.predict_run import predict_run
 
 VALIDATION = 40  # rows of the fold that is validated on, which decides nothing here
 COUNTS = {

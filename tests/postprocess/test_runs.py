@@ -12,11 +12,11 @@ import yaml
 from compkit.build import build_plan, load_plan, with_postprocess
 from compkit.engine import Console
 from compkit.metrics import FBeta
-from compkit.outcome import derive_plan
 from compkit.pipeline import run
 from compkit.postprocess import NoPostprocess, Threshold
 from compkit.results import read_oof, read_test
-from compkit.tuned import tune_run
+from compkit.run.outcome import derive_plan
+from compkit.run.tuned import tune_run
 
 from ..commands import call_here
 from ..conftest import QUICK, compose_train

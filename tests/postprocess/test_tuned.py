@@ -15,7 +15,7 @@ from compkit.postprocess import (
     TopK,
 )
 from compkit.results import OutOfFold
-from compkit.tuned import read_groups, require_finite, tune, untaught
+from compkit.run.tuned import read_groups, require_finite, tune, untaught
 from compkit.types import Predictions, Task
 
 PARTS = np.arange(300) % 5

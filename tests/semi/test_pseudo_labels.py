@@ -9,13 +9,13 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from compkit.assemble import check_soft_labels, fit_scaling, make_learner, make_preprocessing, try_parts
 from compkit.build import build
 from compkit.cli import config_dir
 from compkit.engine import Console, Ranks
 from compkit.losses.loss import OPTIONS
 from compkit.pipeline import run
-from compkit.prepare import prepare, target_prior
+from compkit.run.assemble import check_soft_labels, fit_scaling, make_learner, make_preprocessing, try_parts
+from compkit.run.prepare import prepare, target_prior
 from compkit.semi import PseudoLabels, with_pseudo_labels
 from compkit.types import Outputs, Table, Targets, Task
 

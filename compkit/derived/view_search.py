@@ -1,0 +1,147 @@
+"""A search for views as a run: candidates predicted once, views chosen without the rows that judge them."""
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compkit.derived.predicted import (
+    done_fold,
+    finish_run,
+    split_table,
+    table_of_test,
+    write_fold_test,
+    write_oof,
+    write_scores,
+)
+from compkit.engine import Console, Ranks
+from compkit.ensemble import cross_fit, crossfit_parts
+from compkit.files import atomic_path
+from compkit.inference import ViewSearch, average_views, select_views
+from compkit.results import score
+from compkit.run.outcome import derive_plan, open_derived
+from compkit.run.plan import Plan
+from compkit.run.predict_table import logits_of_views
+from compkit.run.trained_fold import load_fold
+from compkit.types import Predictions, Table
+
+
+def search_views(plan: Plan, numbers: Sequence[int], name: str, ranks: Ranks, console: Console) -> Path:
+    """Choose views by the metric on OOF rows, and predict with them, as a run beside the one whose weights predict.
+
+    The rows of a fold are predicted with the views that were chosen on the other folds, so the run's score is one of
+    rows that nothing was chosen on. The test set is predicted with the views chosen on all rows. With one fold, its
+    rows are divided in five for this.
+
+    Args, Returns: as `predict_as_run`; the plan's inference is a `ViewSearch`.
+    """
+    search = plan.inference
+    assert isinstance(search, ViewSearch)
+    derived = derive_plan(plan, name, {"by": "predict", "runs": [str(plan.folder)]})
+    table, folds = split_table(plan)
+    open_derived(derived, folds, console)
+    test = table_of_test(plan, ranks, console)
+    names = sorted(search.candidates)
+    every = replace(plan, inference=search.with_views(names))
+    logits, rows_of = [], []
+    for fold in numbers:
+        rows = folds.valid_rows(fold)
+        logits.append(_candidates(derived, every, fold, table, rows, ranks, console))
+        rows_of.append(rows)
+    rows = np.concatenate(rows_of)
+    targets, task, metric = table.labels[rows], plan.competition.task, plan.metric
+
+    @functools.lru_cache(maxsize=256)
+    def values_of(views: tuple[int, ...]) -> np.ndarray:
+        """What the mean of some candidates says of all OOF rows, [N, C]."""
+        weights = [search.candidates[names[view]].weight for view in views]
+        return np.concatenate(
+            [
+                average_views(one[:, list(views)].flatten(0, 1), weights * len(one), task, search.mean)
+                for one in logits
+            ]
+        )
+
+    def choose(on: np.ndarray) -> tuple[int, ...]:
+        def worth(views: list[int]) -> float:
+            return float(metric(targets[on], values_of(tuple(sorted(views)))[on]))
+
+        chosen = select_views(worth, len(names), search.max_views, metric.greater_is_better)
+        return tuple(sorted(chosen))
+
+    held_out = np.repeat(np.array(numbers), [len(one) for one in rows_of])
+    groups = None if folds.groups is None else folds.groups[rows]
+    parts = crossfit_parts(held_out, targets, groups)
+    nested, chosen_without = cross_fit(choose, lambda views, at: values_of(views)[at], parts)
+    chosen = choose(np.arange(len(rows)))
+    _tell(console, plan, names, targets, values_of, chosen, nested)
+
+    settings = search.with_views([names[view] for view in chosen])
+    chooser, scores = replace(plan, inference=settings), []
+    for fold in numbers:
+        trained = load_fold(chooser, fold, ranks)
+        at = np.flatnonzero(held_out == fold)
+        start, of_fold = time.perf_counter(), table.take(rows[at])
+        write_oof(derived, fold, Predictions(of_fold.ids, nested[at]), of_fold)
+        if done_fold(derived, trained, test is not None) is None:
+            write_fold_test(derived, trained, test, ranks, console)
+        best = score(targets[at], nested[at], plan.metrics)
+        scores.append(write_scores(derived, trained, best, len(at), time.perf_counter() - start))
+    about = {
+        "inference": settings.record(),
+        "in_sample": score(targets, values_of(chosen), plan.metrics),
+        "views": [names[view] for view in chosen],
+        "views_of_parts": {part: [names[view] for view in views] for part, views in chosen_without.items()},
+    }
+    return finish_run(derived, scores, table, folds, test is not None, trained.preprocessing, about, console)
+
+
+def _candidates(
+    derived: Plan, plan: Plan, fold: int, table: Table, rows: np.ndarray, ranks: Ranks, console: Console
+) -> Tensor:
+    """What each model of the fold says of each candidate view, [K, V, n, C]; predicted once and kept on disk."""
+    path = derived.folder / f"fold_{fold}" / "views.npy"
+    if path.is_file():
+        console.say(f"fold {fold}: candidates predicted already")
+        return torch.from_numpy(np.load(path))
+    trained = load_fold(plan, fold, ranks)
+    views = len(trained.settings.ordered_views)
+    console.say(f"fold {fold}: {views} candidate views of {len(rows)} pictures")
+    logits = logits_of_views(plan, trained, table, rows, ranks)
+    found = logits.reshape(len(trained.models), views, *logits.shape[1:])
+    with atomic_path(path) as temporary:
+        np.save(temporary, found.numpy())
+    return found
+
+
+def _tell(
+    console: Console,
+    plan: Plan,
+    names: list[str],
+    targets: np.ndarray,
+    values_of: Callable[[tuple[int, ...]], np.ndarray],
+    chosen: tuple[int, ...],
+    nested: np.ndarray,
+) -> None:
+    """The candidates' own scores, what was chosen, and what it is worth on rows it was not chosen on."""
+    metric = plan.metric
+    alone = [float(metric(targets, values_of((view,)))) for view in range(len(names))]
+    lines = [
+        [name, f"{one:.5f}", "chosen" if view in chosen else ""]
+        for view, (name, one) in enumerate(zip(names, alone, strict=True))
+    ]
+    console.table("candidate views, each by itself", ["view", metric.name, ""], lines)
+    honest, fitted = float(metric(targets, nested)), float(metric(targets, values_of(chosen)))
+    console.say(
+        f"{metric.name} {honest:.5f} on rows that the views were not chosen on, {fitted:.5f} on those they were"
+    )
+    best = (max if metric.greater_is_better else min)(alone)
+    if not (honest > best if metric.greater_is_better else honest < best):
+        console.warn(
+            f"the search gains nothing over its best single view ({best:.5f}); take that one, or other candidates"
+        )
