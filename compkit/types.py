@@ -31,12 +31,15 @@ class Table:
         targets: int64 [N] for multiclass, float32 [N, C] for multilabel and regression, None
             when there are no labels. A row without label has -1 or NaN.
         frame: the CSV's own columns, one row an image (groups, time, official folds …).
+        subjects: str [N], what is predicted as a whole when several images show it (a patient, a product), equal
+            rows side by side; None when each image stands for itself.
     """
 
     ids: np.ndarray
     files: np.ndarray
     targets: np.ndarray | None
     frame: pd.DataFrame = field(default_factory=pd.DataFrame)
+    subjects: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -51,7 +54,8 @@ class Table:
         """The given rows, in the given order."""
         targets = None if self.targets is None else self.targets[rows]
         frame = self.frame.iloc[rows].reset_index(drop=True)
-        return Table(self.ids[rows], self.files[rows], targets, frame)
+        subjects = None if self.subjects is None else self.subjects[rows]
+        return Table(self.ids[rows], self.files[rows], targets, frame, subjects)
 
 
 class Sample(NamedTuple):
