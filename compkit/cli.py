@@ -26,6 +26,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from compkit.deadline import OutOfTime
+
 USER_ERROR = 2  # exit status of a mistake of the user's; 1 is one of ours, with its traceback
 MISTAKES = (ValueError, OSError, ModuleNotFoundError, InstantiationException, OmegaConfBaseException)
 
@@ -54,6 +56,8 @@ def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[
                 _name_sweep_job(cfg)
                 try:
                     main(cfg)
+                except OutOfTime:  # told already; a sweep ends here too
+                    sys.exit(0)
                 except MISTAKES as error:
                     if os.environ.get("HYDRA_FULL_ERROR") == "1":
                         raise

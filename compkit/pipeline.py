@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from compkit.data import Loader, Preprocessing
+from compkit.deadline import Deadline, OutOfTime
 from compkit.engine import (
     Console,
     Learner,
@@ -17,6 +18,7 @@ from compkit.engine import (
     Ranks,
     choose_threads,
     fit,
+    is_over,
     join_ranks,
     leave_ranks,
     use_channels_last,
@@ -65,6 +67,7 @@ def run(plan: Plan) -> dict[str, Any]:
             "inference=search chooses views with folds that are trained: train with inference=plain, and then "
             f"python scripts/predict.py run={plan.folder} inference=search"
         )
+    deadline = Deadline(plan.trainer.max_hours)
     ranks = join_ranks(plan.trainer.device)
     try:
         with Console(quiet=not ranks.is_main) as console:
@@ -85,23 +88,44 @@ def run(plan: Plan) -> dict[str, Any]:
                 console.log_to(plan.folder)
             ranks.barrier()
             console.say(describe(plan, data, preprocessing, ranks))
-            scores = [
-                run_fold(plan, data, preprocessing, fold, ranks, console) for fold in wanted_folds(plan, data)
-            ]
+            scores: list[dict[str, Any]] = []
+            try:
+                for fold in wanted_folds(plan, data):
+                    scores.append(run_fold(plan, data, preprocessing, fold, ranks, console, deadline))
+            except OutOfTime as stop:
+                console.say(describe_stop(plan, stop, [one["fold"] for one in scores]))
+                raise
             return finish(plan, data, preprocessing, scores, console) if ranks.is_main else {}
     finally:
         leave_ranks()
 
 
+def describe_stop(plan: Plan, stop: OutOfTime, done: list[int]) -> str:
+    """What to say when the hours are over: how to go on, and how to use what there is."""
+    text = (
+        f"{plan.name}: trainer.max_hours={plan.trainer.max_hours} are over: stopped in {stop}; all is saved. "
+        "The same command with resume=true goes on."
+    )
+    if done:
+        text += f" With train_folds={str(done).replace(' ', '')} too it makes scores and a submission of what is done."
+    return text
+
+
 def run_fold(
-    plan: Plan, data: Prepared, preprocessing: Preprocessing, fold: int, ranks: Ranks, console: Console
+    plan: Plan,
+    data: Prepared,
+    preprocessing: Preprocessing,
+    fold: int,
+    ranks: Ranks,
+    console: Console,
+    deadline: Deadline,
 ) -> dict[str, Any]:
     """Fit one fold and predict its validation and test rows; what is done already is not done again.
 
     Returns:
         the fold's entry of metrics.json.
     """
-    folder = plan.folder / f"fold_{fold}"
+    folder, title = plan.folder / f"fold_{fold}", f"{'model' if plan.full_data else 'fold'} {fold}"
     cv2.setNumThreads(0)  # one loader is one process among as many as there are cores
     # of the weights: equal on all ranks, and whatever was trained before
     seed_everything(derive_seed(plan.seed, fold))
@@ -140,14 +164,17 @@ def run_fold(
         ranks,
         console,
         loggers,
-        title=f"{'model' if plan.full_data else 'fold'} {fold}",
+        title=title,
         metadata=metadata,
+        deadline=deadline,
     )
 
     done = folder / "scores.json"
     scores = read_scores(done) if done.is_file() else {}
     if scores.get("epochs") != progress.epoch:
         ranks.barrier()  # the weights are on disk
+        if is_over(deadline, ranks):
+            raise OutOfTime(f"{title}, trained and not yet predicted")
         scores = predict_fold(plan, data, preprocessing, fold, learner, loader, progress, ranks, console)
     for logger in loggers:
         logger.finish_fold(scores["best"])

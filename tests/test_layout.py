@@ -7,7 +7,7 @@ import pytest
 
 from .commands import ROOT
 
-BASE = {"files", "randomness", "ranges", "types"}
+BASE = {"deadline", "files", "randomness", "ranges", "types"}
 PARTS = {"data", "models", "losses", "metrics", "optim", "competition", "augment"}
 USERS = {"inference", "engine", "ensemble", "semi", "report", "demo", "postprocess", "results"}
 ABOVE = {

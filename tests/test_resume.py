@@ -8,8 +8,32 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-from .commands import call, start
+from compkit.deadline import Deadline
+
+from .commands import call, call_here, start
 from .conftest import QUICK
+
+
+def test_hours_that_are_over_stop_whole_and_resume_goes_on(tmp_path, data_dir, capsys, monkeypatch):
+    arguments = [
+        "train.py", *QUICK, f"data_dir={data_dir}", f"output_dir={tmp_path}", "name=run", "epochs=1",
+    ]  # fmt: skip
+    status, out, err = call_here(capsys, *arguments, "trainer.max_hours=1e-9")
+    folder = tmp_path / "digits" / "run"
+    assert status == 0 and not err, err
+    assert "trainer.max_hours=1e-09 are over: stopped in fold 0 after epoch 1 of 1" in out.replace("\n", " ")
+    assert "resume=true goes on" in out and not (folder / "metrics.json").exists()
+
+    looks = iter([False, False, True])  # fold 0 is predicted, fold 1 trained
+    monkeypatch.setattr(Deadline, "has_passed", property(lambda self: next(looks)))
+    status, out, err = call_here(capsys, *arguments, "trainer.max_hours=1", "resume=true")
+    assert status == 0 and "stopped in fold 1, trained and not yet predicted" in out.replace("\n", " "), err
+    assert "With train_folds=[0] too it makes scores and a submission" in out.replace("\n", " ")
+    monkeypatch.undo()
+    status, out, err = call_here(capsys, *arguments, "resume=true", "train_folds=[0]")
+    assert status == 0 and (folder / "submission.csv").is_file(), err
+    status, out, err = call_here(capsys, *arguments, "resume=true")
+    assert status == 0 and len(pd.read_parquet(folder / "oof.parquet")) == 60, err
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def test_two_ranks_are_one_process_with_twice_the_accumulation(tmp_path, data_di
 def test_batch_norm_ranks_agree_and_every_row_is_predicted_once(tmp_path, data_dir):
     status, _, err = call(
         *TORCHRUN, "train.py", *QUICK, f"data_dir={data_dir}", f"output_dir={tmp_path}", "limit=45", "name=bn",
-        "averaging=ema", "augment=light", "num_workers=1", "trainer.checkpoint_every_steps=1",
+        "averaging=ema", "augment=light", "num_workers=1", "trainer.checkpoint_every_steps=1", "trainer.max_hours=1",
     )  # fmt: skip
     assert status == 0, err
     oof = pd.read_parquet(tmp_path / "digits" / "bn" / "oof.parquet")

@@ -4,7 +4,7 @@ from compkit.engine.batch_search import Attempt, attempt_step, largest_batch
 from compkit.engine.checkpoint import load_weights, read_metadata, save_weights
 from compkit.engine.console import Console
 from compkit.engine.distributed import Ranks, gather_rows, join_ranks, leave_ranks, sync_batch_norm
-from compkit.engine.fit import epoch_windows, evaluate, fit
+from compkit.engine.fit import epoch_windows, evaluate, fit, is_over
 from compkit.engine.hardware import (
     choose_device,
     choose_precision,
@@ -54,6 +54,7 @@ __all__ = [
     "evaluate",
     "fit",
     "gather_rows",
+    "is_over",
     "join_ranks",
     "largest_batch",
     "leave_ranks",

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from compkit.data import Draw, evaluation_draws, training_windows
+from compkit.deadline import Deadline, OutOfTime
 from compkit.engine.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from compkit.engine.console import Console
 from compkit.engine.distributed import Ranks, average_buffers, gather_rows
@@ -26,6 +27,8 @@ from compkit.inference import activate, predict_logits
 from compkit.optim import batch_norm_reestimation
 from compkit.randomness import restore_rng, rng_state
 
+LOOKS = 10  # steps between two looks at the clock: rank 0 tells the others, which costs a message
+
 
 def fit(
     folder: Path,
@@ -39,6 +42,7 @@ def fit(
     loggers: Sequence[Logger],
     title: str,
     metadata: dict[str, Any],
+    deadline: Deadline,
 ) -> Progress:
     """Train one fold, from where its folder's checkpoint stands to the end.
 
@@ -47,6 +51,7 @@ def fit(
 
     Raises:
         ValueError: the loss or the gradient is not finite, or there are too few rows for one step.
+        OutOfTime: the deadline has passed, and the state to go on from is saved.
     """
     model, names = learner.model, learner.loss.term_names
     stepper = Stepper(learner, data, settings, ranks)
@@ -95,6 +100,10 @@ def fit(
                 if settings.checkpoint_every_steps and run.window % settings.checkpoint_every_steps == 0:
                     watch.check()
                     _save(folder, stepper, run, sums)
+                if run.window % LOOKS == 0 and is_over(deadline, ranks):
+                    watch.check()
+                    _save(folder, stepper, run, sums)
+                    raise OutOfTime(f"{title} in epoch {run.epoch + 1} of {epochs}")
             watch.check()
 
         if stepper.parts != parts:
@@ -126,10 +135,17 @@ def fit(
         console.epoch_line(_without_nan(row), best=run.stale_epochs() == 0 and len(data.valid_rows) > 0)
         for logger in loggers:
             logger.log_epoch(row)
+        if is_over(deadline, ranks):
+            raise OutOfTime(f"{title} after epoch {run.epoch} of {epochs}")
 
     if ranks.is_main:
         save_weights(folder / "last.safetensors", model, metadata | {"epoch": run.epoch})
     return run
+
+
+def is_over(deadline: Deadline, ranks: Ranks) -> bool:
+    """Whether the time is over by rank 0's clock, so that all ranks stop at the same step."""
+    return deadline.is_set and ranks.share(deadline.has_passed)
 
 
 def evaluate(

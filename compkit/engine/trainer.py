@@ -20,6 +20,7 @@ class TrainerSettings:
     l1: float = 0.0
     early_stopping_epochs: int | None = None
     checkpoint_every_steps: int | None = None
+    max_hours: float | None = None
     threads: int | str = "auto"
     channels_last: bool | str = "auto"
     sync_bn: bool | str = "auto"
@@ -27,7 +28,9 @@ class TrainerSettings:
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        positive = ("accumulate", "clip_at", "clip_p", "early_stopping_epochs", "checkpoint_every_steps")
+        positive = (
+            "accumulate", "clip_at", "clip_p", "early_stopping_epochs", "checkpoint_every_steps", "max_hours",
+        )  # fmt: skip
         for key in positive:
             value = getattr(self, key)
             if value is not None and not float(value) > 0:

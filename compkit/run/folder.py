@@ -28,6 +28,7 @@ FREE_KEYS = (
     "trainer.device",
     "trainer.early_stopping_epochs",
     "trainer.checkpoint_every_steps",
+    "trainer.max_hours",
     "inference.batch_size",
     "competition.path",
 )

@@ -16,6 +16,7 @@ from compkit.augment.page import finding, policy_page, trials_table
 from compkit.augment.search import Trial, search_policy
 from compkit.augment.space import CHOICES, Policy
 from compkit.data import Preprocessing
+from compkit.deadline import Deadline
 from compkit.engine import Console, Ranks, choose_device, choose_threads
 from compkit.files import atomic_path, free_path, write_text
 from compkit.pipeline import run_fold
@@ -122,7 +123,8 @@ def proxy_score(
             plan, seed=seed, folder=Path(folder), make_augment=functools.partial(build_policy, policy)
         )
         fold = 0 if plan.train_folds is None else plan.train_folds[0]
-        scores = run_fold(one, data, preprocessing, fold, ranks, Console(quiet=True))
+        # budget_minutes ends the search, between two trials
+        scores = run_fold(one, data, preprocessing, fold, ranks, Console(quiet=True), Deadline(None))
     return float(scores["last"][plan.metric.name])
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from compkit.build import load_plan
 from compkit.data import Draw
 from compkit.derived.predict import predict_run
+from compkit.deadline import Deadline
 from compkit.engine import Console, MicroBatch, Stepper, epoch_windows, fit, network_input
 from compkit.models import Classifier
 from compkit.pipeline import run
@@ -72,6 +73,7 @@ def benchmark(plan: Plan, rounds: int) -> float:
                     [],
                     title="benchmark",
                     metadata={},
+                    deadline=Deadline(None),
                 )
                 loop = progress.history[-1]["images_per_second"]
                 step = step_speed(alone, micro, len(windows) * plan.trainer.accumulate)

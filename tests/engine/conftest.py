@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from compkit.data import FixedScale, NoMixing, Preprocessing, Shuffle
+from compkit.deadline import Deadline
 from compkit.engine import Console, FoldData, Learner, Lessons, Ranks, TrainerSettings, fit
 from compkit.losses import CrossEntropy
 from compkit.metrics import Accuracy, LogLoss
@@ -76,6 +77,7 @@ def run_fit(tmp_path):
         batch_size=8,
         train_rows=30,
         fail_at=None,
+        deadline=None,
         seed=0,
         ranks=None,
         sampler=None,
@@ -132,6 +134,7 @@ def run_fit(tmp_path):
             [],
             title="fold 0",
             metadata={"classes": ["a", "b", "c"]},
+            deadline=deadline or Deadline(None),
         )
         return learner, progress, folder
 

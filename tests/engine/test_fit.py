@@ -2,6 +2,7 @@
 
 import functools
 import math
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from compkit.data import training_windows
+from compkit.deadline import Deadline, OutOfTime
 from compkit.engine import Ranks, read_metadata
 from compkit.engine.fit import _resume
 from compkit.losses import CrossEntropy
@@ -108,6 +110,40 @@ def test_interrupted_run_ends_in_the_same_bits(run_fit, fail_at, every):
         {k: v for k, v in row.items() if k not in timing} for row in resumed.history
     ]
     assert pd.read_csv(torn / "history.csv")["epoch"].tolist() == [1, 2, 3]
+
+
+class Stopwatch(Deadline):
+    """Over after so many looks at it."""
+
+    is_set = True
+
+    def __init__(self, looks):
+        self.looks = looks
+
+    @property
+    def has_passed(self):
+        self.looks -= 1
+        return self.looks < 0
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2, 3, 4])
+def test_out_of_time_is_saved_to_the_last_step(run_fit, monkeypatch, looks):
+    """Steps 2 and 4 of each epoch's five are looked at, and its end: everything goes on from there, bit by bit."""
+    monkeypatch.setattr(sys.modules["compkit.engine.fit"], "LOOKS", 2)
+
+    def setup(name, deadline=None):
+        torch.manual_seed(7)
+        ema = functools.partial(EMA, decay=0.9)
+        return run_fit(name, tiny_net(dropout=0.5), averaging=ema, batch_size=6, deadline=deadline)
+
+    whole, progress, _ = setup("whole")
+    with pytest.raises(OutOfTime, match="fold 0 in epoch 1 of 2" if looks < 2 else "fold 0 (after|in) epoch"):
+        setup("stopped", Stopwatch(looks))
+    again, resumed, _ = setup("stopped")
+    for one, other in ((whole.model, again.model), (whole.averaging.model, again.averaging.model)):
+        want, got = one.state_dict(), other.state_dict()
+        assert all(torch.equal(want[name], got[name]) for name in want)
+    assert [row["train_loss"] for row in progress.history] == [row["train_loss"] for row in resumed.history]
 
 
 def test_more_epochs_continue_a_finished_run(run_fit):
