@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from compkit.derived.predicted import predict_as_run, split_table
 from compkit.derived.view_search import search_views
 from compkit.engine import Console, Ranks, choose_device, choose_threads, read_metadata
 from compkit.files import write_text
-from compkit.inference import ViewSearch
+from compkit.inference import ViewSearch, try_views
 from compkit.ranges import one_of
 from compkit.results import prediction_frame
 from compkit.run.folder import json_text
@@ -59,6 +60,8 @@ def predict_run(
     folds = trained_folds(plan)
     ranks = Ranks(device=choose_device(plan.trainer.device))
     torch.set_num_threads(choose_threads(plan.trainer.threads, 1))
+    if plan.inference.resizes(plan.image_size):
+        _try_sizes(plan, folds[0], ranks)
     with Console() as console:
         if is_run:
             make = search_views if isinstance(plan.inference, ViewSearch) else predict_as_run
@@ -74,6 +77,18 @@ def predict_run(
         unreadable = unreadable_rows(plan, table, ranks, "folder" if images else "test", console)
         _write_mean(path, plan, table, unreadable, folds, ranks, console)
     return path
+
+
+def _try_sizes(plan: Plan, fold: int, ranks: Ranks) -> None:
+    """Refuse views that the run's network is too small or too fixed for, before anything is written."""
+    search, key = plan.inference, "inference.views"
+    if isinstance(search, ViewSearch):
+        plan, key = (
+            replace(plan, inference=search.with_views(sorted(search.candidates))),
+            "inference.candidates",
+        )
+    trained = load_fold(plan, fold, ranks)
+    try_views(trained.model, trained.settings, trained.preprocessing, key)
 
 
 def _write_mean(

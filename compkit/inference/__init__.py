@@ -2,7 +2,7 @@
 
 from compkit.inference.average import MEANS, activate, average_views
 from compkit.inference.flips import FlippedLabels
-from compkit.inference.predict import predict_logits, predict_views
+from compkit.inference.predict import predict_logits, predict_views, try_views
 from compkit.inference.search import ViewSearch, select_views
 from compkit.inference.settings import AVERAGES, InferenceSettings
 from compkit.inference.views import View
@@ -19,4 +19,5 @@ __all__ = [
     "predict_logits",
     "predict_views",
     "select_views",
+    "try_views",
 ]

@@ -103,6 +103,31 @@ def predict_views(
             model.train(mode)
 
 
+@torch.inference_mode()
+def try_views(
+    model: nn.Module, settings: InferenceSettings, preprocessing: Preprocessing, key: str = "inference.views"
+) -> None:
+    """Put empty pictures through the network at the size of each view, before anything is predicted.
+
+    Raises:
+        ValueError: the network cannot take one of the sizes; the view is named, and `key` that holds it.
+    """
+    image_size = preprocessing.height, preprocessing.width
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    for name, view in settings.ordered_views:
+        height, width = view.size(image_size)
+        try:
+            model(torch.zeros(2, preprocessing.channels, height, width, device=device))
+        except RuntimeError as error:
+            raise ValueError(
+                f"{key}.{name}: the network cannot take pictures of {height} x {width} pixels ({error}). Leave the "
+                f"view out, ~{key}.{name}, or set a scale nearer to 1, or a larger image_size."
+            ) from error
+    model.train(was_training)
+
+
 def _draws(
     rows: np.ndarray, sizes: Sequence[Size] | dict[Size, None], batch_size: int, image_size: Size
 ) -> list[Draw]:

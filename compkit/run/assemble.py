@@ -16,7 +16,7 @@ from compkit.engine import (
     choose_workers,
     sync_batch_norm,
 )
-from compkit.inference import predict_views
+from compkit.inference import try_views
 from compkit.losses import AuxiliaryTerm, SetLoss, WithAuxiliary, WithConsistency, WithTeacher
 from compkit.optim import Plateau
 from compkit.postprocess import Postprocess
@@ -76,9 +76,7 @@ def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
     with torch.no_grad():
         for window, _ in fold_data.lessons.windows(stepper, [[draw] for draw in draws], lambda: moment):
             stepper.try_out(window[0], moment)
-    classes, cpu = plan.competition.classes, torch.device("cpu")
-    for _ in predict_views([model], loader, [train_rows[:2]], plan.inference, classes, scaled, cpu):
-        pass  # every view at its size
+    try_views(model, plan.inference, scaled)
     return preprocessing
 
 

@@ -294,3 +294,15 @@ def test_refusals(train, tmp_path):
     (folder / "fold_0" / "last.safetensors").unlink()
     with pytest.raises(ValueError, match=r"no weights for fold\(s\) \[0\]"):
         predict_run(load_plan(folder, changes={"inference.weights": "last"}), "test")
+
+
+def test_views_too_small_for_the_network_are_named_before_anything_is_written(train):
+    folder = train("epochs=1", "train_folds=[0]", "model.backbone=test_convnext", "predict_test=false")
+    small = {"identity": {}, "small": {"scale": 0.75}}
+    said = r"inference\.{}\.small: the network cannot take pictures of 24 x 24 pixels"
+    with pytest.raises(ValueError, match=said.format("views") + r".*~inference\.views\.small"):
+        predict_run(looking(folder, views=small), "run", name="smaller")
+    search = replace(load_plan(folder), inference=ViewSearch(candidates=small))
+    with pytest.raises(ValueError, match=said.format("candidates")):
+        predict_run(search, "run", name="smaller")
+    assert not (folder.parent / "smaller").exists()
