@@ -51,8 +51,10 @@ COMPETITIONS: dict[str, tuple[str, ...]] = {
 # flips and other sizes make other digits of them; what is left are shifts by a pixel, as augment=light makes them
 SHIFTS = [
     "~inference.candidates.small",  # 24 pixels, too few for one of the networks
-    f"+inference.candidates.{place}={{crop:{place},crop_fraction:0.97}}"
-    for place in ("top_left", "top_right", "bottom_left", "bottom_right")
+    *(
+        f"+inference.candidates.{place}={{crop:{place},crop_fraction:0.97}}"
+        for place in ("top_left", "top_right", "bottom_left", "bottom_right")
+    ),
 ]
 METRICS = {
     "digits": [Accuracy(), LogLoss()],
