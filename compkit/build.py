@@ -186,11 +186,16 @@ def with_postprocess(plan: Plan, node: DictConfig | None) -> Plan:
 
 
 def image_reader(run: str | Path, trust: Sequence[str] = ()) -> Callable[[str], np.ndarray | None]:
-    """A function from an id to its picture, uint8 [H, W, 3], for the report of a run on disk."""
+    """A function from an id to its picture, uint8 [H, W, 3], for the report of a run on disk.
+
+    A run without weights shows its pictures as the first of the runs it is made of.
+    """
     plan = load_plan(run, trust)
     weights = sorted(plan.folder.glob("fold_*/*.safetensors"))
     if not weights:
-        return lambda id: None
+        made_of = plan.config.get("made", {}).get("runs", [])[:1]
+        is_there = made_of and (Path(made_of[0]) / "config.yaml").is_file()
+        return image_reader(made_of[0], trust) if is_there else lambda id: None
     preprocessing = Preprocessing.from_dict(read_metadata(weights[0])["preprocessing"])
     return picture_of([plan.competition.read_train(plan.limit)], preprocessing)
 

@@ -1,5 +1,6 @@
 """Config to objects, and whose configs are trusted."""
 
+import numpy as np
 import pytest
 import yaml
 from hydra.errors import InstantiationException
@@ -54,16 +55,22 @@ def test_no_run_there(tmp_path):
         load_plan(tmp_path)
 
 
-def test_pictures_of_a_run_on_disk(train):
+def test_pictures_of_a_run_on_disk(train, tmp_path):
     folder = train("epochs=1", "train_folds=[0]")
     picture = image_reader(folder)
     plan = load_plan(folder)
     ids = plan.competition.read_train(plan.limit).ids
     assert picture(ids[0]).shape == (32, 32, 3)
     assert picture("unknown") is None
+    blend = tmp_path / "blend"  # of a run made of the run: its pictures are the same
+    for name, of in (("mean", folder), ("blend", tmp_path / "mean")):
+        made = plan.config | {"made": {"by": "ensemble", "runs": [str(of)]}}
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").write_text(yaml.safe_dump(made))
+    assert np.array_equal(image_reader(blend)(ids[0]), picture(ids[0]))
     for weights in folder.glob("fold_*/*.safetensors"):
         weights.unlink()
-    assert image_reader(folder)(ids[0]) is None
+    assert image_reader(blend)(ids[0]) is None and image_reader(folder)(ids[0]) is None
 
 
 def test_home_folder_is_understood_where_the_shell_leaves_it(plan, monkeypatch, tmp_path):

@@ -132,8 +132,9 @@ class Backbone(nn.Module):
         except ValueError as error:
             raise ValueError(
                 f"model.dynamic_size=true: model.backbone={self.name}, made for {size[0]} x {size[1]} pixels, does "
-                f"not take {larger[0]} x {larger[1]} ({error.__cause__}). Set model.dynamic_size=false, or "
-                "model.backbone to a network that takes several sizes: ViT, DeiT, EVA, Swin or a convolutional one."
+                f"not take {larger[0]} x {larger[1]} ({error.__cause__}). Show it one size "
+                "(model.dynamic_size=false, scale=fixed, inference=plain), or set model.backbone to a network that "
+                "takes several: ViT, DeiT, EVA, Swin or a convolutional one."
             ) from error
 
     def forward(self, images: Tensor) -> Tensor:

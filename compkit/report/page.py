@@ -36,7 +36,7 @@ def write_report(folder: Path, image_of: ImageOf | None) -> Path:
         fold_scores(run),
         *members(run),
         *postprocess(run),
-        curves(run),
+        *curves(run),
         *errors,
         folds(run),
         reproduce(run),

@@ -27,6 +27,7 @@ class RunRecord:
         oof: None while the run has not finished.
         missing: a sentence for each piece that is not there.
         full_data: whether it trained on all rows, so that none is left to score it on.
+        is_derived: whether it was made of other runs.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class RunRecord:
     oof: OutOfFold | None
     missing: list[str]
     full_data: bool = False
+    is_derived: bool = False
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -69,7 +71,7 @@ def read_run(folder: Path) -> RunRecord:
 
     config = (folder / "config.yaml").read_text(encoding="utf-8")
     settings = yaml.safe_load(config) or {}
-    full_data = bool(settings.get("full_data"))
+    full_data, is_derived = bool(settings.get("full_data")), "made" in settings
     no_score = _FULL_DATA if full_data else _UNFINISHED
     metrics = _json(folder / "metrics.json") if present("metrics.json", no_score) else {}
     task = metrics.get("task") or settings.get("task")
@@ -78,7 +80,7 @@ def read_run(folder: Path) -> RunRecord:
     has_overrides = present("overrides.txt", "the command line is not known.")
     has_environment = present("environment.json", "versions and hardware are not known.")
     histories = _histories(folder)
-    if not histories and "made" not in (yaml.safe_load(config) or {}):
+    if not histories and not is_derived:
         missing.append("No fold has a history.csv yet: no epoch has ended, so there are no curves.")
     return RunRecord(
         folder=folder,
@@ -93,6 +95,7 @@ def read_run(folder: Path) -> RunRecord:
         oof=read_oof(folder / "oof.parquet", task) if has_oof else None,
         missing=missing,
         full_data=full_data,
+        is_derived=is_derived,
     )
 
 

@@ -130,12 +130,14 @@ def _value(values: dict[str, float | None], name: str) -> float:
     return float("nan") if value is None else value
 
 
-def curves(run: RunRecord) -> Section:
-    """Loss, its terms, metric and learning rate of each fold, epoch by epoch."""
+def curves(run: RunRecord) -> list[Section]:
+    """Loss, its terms, metric and learning rate of each fold, epoch by epoch; nothing for a run that trains none."""
+    if run.is_derived and not run.histories:
+        return []
     best = {fold["fold"]: fold.get("best_epoch") for fold in run.metrics.get("folds", [])}
     figures = [_fold_curves(run, fold, history, best.get(fold)) for fold, history in run.histories.items()]
     none = [] if figures else ["No epoch has ended in this folder, so there are no curves."]
-    return Section("curves", "Curves", none, figures)
+    return [Section("curves", "Curves", none, figures)]
 
 
 def _fold_curves(run: RunRecord, fold: int, history: pd.DataFrame, best: int | None) -> Figure:

@@ -180,6 +180,8 @@ def test_run_that_has_only_begun(tmp_path):
     (tmp_path / "config.yaml").write_text("name: demo\n")
     page = page_of(write_report(tmp_path, None))
     assert "no curves" in page.sections["curves"]
+    (tmp_path / "config.yaml").write_text("name: demo\nmade: {by: ensemble, runs: [a]}\n")
+    assert "curves" not in page_of(write_report(tmp_path, None)).sections
     assert "folds.csv is not there" in page.sections["folds"]
 
 
