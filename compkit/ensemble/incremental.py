@@ -40,13 +40,15 @@ class LogLossSums:
         """From probabilities [M, N, C] and class indices [N]; None when rows do not sum to 1."""
         models, rows, classes = values.shape
         true, excess, sums = np.empty((models, rows)), np.empty(models), np.empty(rows)
-        cells, ones = np.arange(rows) * classes + targets, np.ones(classes)
+        ones, spans = np.ones(classes), [slice(at, at + BLOCK) for at in range(0, rows, BLOCK)]
+        cells = [np.arange(len(targets[span])) * classes + targets[span] for span in spans]
         for model, one in enumerate(values):
-            np.matmul(one, ones, out=sums)
+            for span, of_truth in zip(spans, cells, strict=True):
+                np.matmul(one[span], ones, out=sums[span])
+                np.take(one[span].reshape(-1), of_truth, out=true[model, span], mode="clip")
             if max(sums.max() - 1, 1 - sums.min()) > SUM_ERROR:
                 return None
             excess[model] = sums.mean() - 1
-            np.take(one.reshape(-1), cells, out=true[model], mode="clip")
         return cls(true, excess, max(eps, 1e-15))
 
     def scores(self) -> np.ndarray:
