@@ -182,7 +182,7 @@ LADDERS = {
     **{name: (name, settings, climb) for name, settings in COMPETITIONS.items()},
     "few_labels": (
         "digits",
-        ("limit=100", "epochs=60", "batch_size=16", "lr=1e-3", "model.backbone=test_resnet"),
+        ("limit=100", "epochs=60", "batch_size=16", "lr=1e-3", "augment=light", "model.backbone=test_resnet"),
         few_labels,
     ),
     "teachers": ("digits", COMPETITIONS["digits"], teachers),
