@@ -19,9 +19,12 @@ from typing import Any
 
 import hydra
 from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, InstantiationException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -36,6 +39,19 @@ def config_dir() -> Path:
     """The folder of config pages: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
     return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
+
+
+class OwnPages(SearchPathPlugin):
+    """Pages of one's own in `conf` of the current folder, where scripts/init.py of an installed compkit writes them."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Look there behind the project's own pages."""
+        own = Path.cwd() / "conf"
+        if (own / "competition").is_dir() and own.resolve() != config_dir().resolve():
+            search_path.append("own", f"file://{own}")
+
+
+Plugins.instance().register(OwnPages)
 
 
 def entry(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:

@@ -24,7 +24,7 @@ from compkit.engine import (
     use_channels_last,
 )
 from compkit.files import write_text
-from compkit.inference import AVERAGES, InferenceSettings, ViewSearch
+from compkit.inference import AVERAGES, InferenceSettings, ViewSearch, per_subject
 from compkit.randomness import derive_seed, seed_everything
 from compkit.report import write_report
 from compkit.results import prediction_frame, read_scores, score
@@ -40,15 +40,16 @@ from compkit.run.assemble import (
     wanted_folds,
 )
 from compkit.run.folder import check_name, check_writable, json_text, open_run
-from compkit.run.outcome import ImageOf, conclude, submit, write_parquet
+from compkit.run.outcome import ImageOf, conclude, write_parquet
 from compkit.run.plan import Plan
-from compkit.run.predict_table import join_folds, mean_of_files, predict_rows, write_chunks, write_test
+from compkit.run.predict_table import join_folds, join_test, predict_rows, write_test
 from compkit.run.prepare import (
     Prepared,
     picture_of,
     prepare,
     target_prior,
 )
+from compkit.run.submission_file import submit
 from compkit.run.teacher_cache import cached_lessons
 from compkit.run.trained_fold import TrainedFold, find_snapshots, load_models
 from compkit.semi import Distillation
@@ -200,6 +201,7 @@ def predict_fold(
     models = load_models(folder, settings.kinds, learner.model)
     prior = target_prior(data.table, train_rows, len(classes))
     trained = TrainedFold(fold, models, settings, preprocessing, classes, prior)
+    last = "last" if data.table.subjects is None else "last_per_picture"  # histories know no subjects
     scores: dict[str, Any] = {
         "fold": fold,
         "weights": settings.weights,
@@ -207,7 +209,7 @@ def predict_fold(
         "best_epoch": int(progress.best.get(settings.kinds[0], {"epoch": progress.epoch})["epoch"]),
         "epochs": progress.epoch,
         "best": {},
-        "last": {},
+        last: {},
         "train_rows": len(train_rows),
         "val_rows": len(valid_rows),
         "seconds": sum(row["seconds"] for row in progress.history),
@@ -216,8 +218,9 @@ def predict_fold(
     if len(valid_rows):  # else the model has seen every row, and nothing can tell how good it is
         oof = predict_rows(plan, data.table, valid_rows, trained, ranks, loader)
         prefix = f"{settings.weights}_val_" if settings.weights in AVERAGES else "val_"
-        scores["best"] = score(data.table.labels[valid_rows], oof.values, plan.metrics)
-        scores["last"] = {metric.name: progress.history[-1][prefix + metric.name] for metric in plan.metrics}
+        labels, how = data.table.labels[valid_rows], plan.competition.subject_average
+        scores["best"] = score(*per_subject(labels, oof.values, oof.subjects, how), plan.metrics)
+        scores[last] = {metric.name: progress.history[-1][prefix + metric.name] for metric in plan.metrics}
         if ranks.is_main:
             frame = prediction_frame(oof, fold, classes, data.table.take(valid_rows))
             write_parquet(folder / "oof.parquet", frame)
@@ -267,7 +270,7 @@ def finish_without_scores(
     folder, classes = plan.folder, plan.competition.classes
     if data.test is not None:
         files = [folder / f"fold_{one['fold']}" / "test.parquet" for one in scores]
-        write_chunks(folder / "test.parquet", mean_of_files(files, classes), -1, classes)
+        join_test(plan, files, folder / "test.parquet", classes)
         submit(plan, scores, classes)
     write_report(folder, image_of)
     console.say(

@@ -10,21 +10,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from compkit.inference import average_rows, first_rows
 from compkit.metrics import Metric
 from compkit.types import Predictions, Table, Task
 
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Predictions for the training images, each by the model whose fold held it out.
+    """Predictions for the training images, or the subjects they show, each by the model whose fold held it out.
 
     Attributes:
         task: decides what targets and values are.
-        ids: str [N].
+        ids: of images or subjects, str [N].
         fold: int64 [N].
         targets: int64 [N] for multiclass, else float64 [N, C].
         values: float64 [N, C], probabilities or regression values.
         classes: C names of classes or target columns.
+        pictures: of each subject the id of its first image, str [N]; None when each image stands for itself.
     """
 
     task: Task
@@ -33,6 +35,7 @@ class OutOfFold:
     targets: np.ndarray
     values: np.ndarray
     classes: tuple[str, ...]
+    pictures: np.ndarray | None = None
 
 
 def prediction_frame(
@@ -40,19 +43,51 @@ def prediction_frame(
 ) -> pd.DataFrame:
     """Predictions as oof.parquet and test.parquet hold them: id, fold, target…, pred_<class>….
 
+    Where images show subjects, a column `subject` says which; see `subject_frame`.
+
     Args:
         predictions: N rows, in any order.
         fold: the fold each row was predicted in; -1 for the mean of all.
         classes: names of the C outputs.
         table: where the targets of exactly these ids are; None for test rows.
     """
-    columns: dict[str, Any] = {"id": predictions.ids.astype(object), "fold": fold}
+    subjects = predictions.subjects if table is None else table.subjects
+    columns: dict[str, Any] = {"id": predictions.ids.astype(object)}
+    columns |= {} if subjects is None else {"subject": subjects.astype(object)}
+    columns["fold"] = fold
     if table is not None:
         assert np.array_equal(table.ids, predictions.ids)
         columns |= _target_columns(table.labels, classes)
     frame = pd.DataFrame(columns)
     values = pd.DataFrame(predictions.values, columns=[f"pred_{name}" for name in classes])
     return pd.concat([frame, values], axis=1)
+
+
+def subject_frame(frame: pd.DataFrame, how: str) -> pd.DataFrame:
+    """Out-of-fold rows of subjects from those of their images; without subjects as it is.
+
+    Args:
+        frame: as `prediction_frame` makes it, the images of a subject side by side.
+        how: mean or max, of the predictions of a subject's images.
+
+    Returns:
+        id (the subject), picture (the id of its first image), fold, target…, pred_<class>….
+
+    >>> frame = pd.DataFrame({"id": ["1", "2"], "subject": ["a", "a"], "fold": 0, "pred_x": [0.5, 1.0]})
+    >>> subject_frame(frame, "mean").to_dict("records")
+    [{'id': 'a', 'picture': '1', 'fold': 0, 'pred_x': 0.75}]
+    """
+    if "subject" not in frame:
+        return frame
+    subjects = frame["subject"].to_numpy(dtype=str)
+    found = frame.iloc[first_rows(subjects)].reset_index(drop=True)
+    assert found["subject"].is_unique, "a subject's images lie apart"
+    predicted = [str(name) for name in frame if str(name).startswith("pred_")]
+    found[predicted] = average_rows(frame[predicted].to_numpy(), subjects, how)
+    pictures, ids = found.pop("id"), found.pop("subject")
+    found.insert(0, "id", ids)
+    found.insert(1, "picture", pictures)
+    return found
 
 
 def read_oof(path: Path, task_name: str | None) -> OutOfFold:
@@ -93,6 +128,7 @@ def read_oof(path: Path, task_name: str | None) -> OutOfFold:
         targets=known,
         values=frame[predicted].to_numpy(np.float64),
         classes=classes,
+        pictures=frame["picture"].to_numpy(dtype=str) if "picture" in frame else None,
     )
 
 
@@ -114,7 +150,8 @@ def as_test_predictions(frame: pd.DataFrame, path: Path, classes: Sequence[str])
             f"{path}: expected the columns id and {columns[:10]}, got {list(frame.columns)[:10]}. "
             "The file is not one of this competition's runs; remove it, or predict again."
         )
-    return Predictions(frame["id"].to_numpy(dtype=str), frame[columns].to_numpy(dtype=np.float32))
+    subjects = frame["subject"].to_numpy(dtype=str) if "subject" in frame else None
+    return Predictions(frame["id"].to_numpy(dtype=str), frame[columns].to_numpy(dtype=np.float32), subjects)
 
 
 def mean_predictions(parts: list[Predictions]) -> Predictions:
@@ -126,12 +163,21 @@ def mean_predictions(parts: list[Predictions]) -> Predictions:
     """
     for part in parts:
         assert np.array_equal(part.ids, parts[0].ids)
-    return Predictions(parts[0].ids, np.mean([part.values for part in parts], axis=0))
+    return Predictions(parts[0].ids, np.mean([part.values for part in parts], axis=0), parts[0].subjects)
 
 
 def score(targets: np.ndarray, values: np.ndarray, metrics: list[Metric]) -> dict[str, float]:
     """Every metric on these rows, by its name."""
     return {metric.name: float(metric(targets, values)) for metric in metrics}
+
+
+def last_scores(entry: dict[str, Any]) -> dict[str, Any]:
+    """A trained fold's scores after its last epoch; of images, where `best` is of the subjects they show.
+
+    >>> last_scores({"fold": 0, "last_per_picture": {"auc": 0.5}})
+    {'auc': 0.5}
+    """
+    return entry["last"] if "last" in entry else entry["last_per_picture"]
 
 
 def read_scores(path: Path) -> dict[str, Any]:

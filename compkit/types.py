@@ -172,3 +172,22 @@ class Predictions(NamedTuple):
 
     ids: np.ndarray  # str [N]
     values: np.ndarray  # float32 [N, C]: probabilities, or regression values in target units
+    subjects: np.ndarray | None = None  # str [N], as in Table; None when each image stands for itself
+
+
+class Limits(NamedTuple):
+    """Which predictions a metric can judge.
+
+    Attributes:
+        lowest, highest: of regression values; probabilities lie in 0 to 1 anyway.
+        whole: regression values are whole numbers, such as grades.
+        sums_to_one: probabilities of exclusive classes sum to 1.
+    """
+
+    lowest: float = -np.inf
+    highest: float = np.inf
+    whole: bool = False
+    sums_to_one: bool = False
+
+
+NO_LIMITS = Limits()

@@ -9,13 +9,27 @@ from .commands import ROOT
 
 BASE = {"deadline", "files", "randomness", "ranges", "types"}
 PARTS = {"data", "models", "losses", "metrics", "optim", "competition", "augment"}
-USERS = {"inference", "engine", "ensemble", "semi", "report", "demo", "postprocess", "results"}
+USERS = {
+    "layout",
+    "inference",
+    "engine",
+    "ensemble",
+    "kaggle",
+    "semi",
+    "report",
+    "demo",
+    "doctor",
+    "postprocess",
+    "results",
+}
 ABOVE = {
     **dict.fromkeys(sorted(PARTS), BASE),
     **dict.fromkeys(sorted(USERS), BASE | PARTS | USERS),
     "run": BASE | PARTS | USERS,
+    "inspection": BASE | PARTS | USERS | {"run"},
     "pipeline": BASE | PARTS | USERS | {"run"},
     "derived": BASE | PARTS | USERS | {"run", "pipeline"},
+    "bundle": BASE | PARTS | USERS | {"run", "pipeline", "derived", "build", "cli"},
     "trials": BASE | PARTS | USERS | {"run", "pipeline", "derived", "build"},
 }
 

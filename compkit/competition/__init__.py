@@ -5,8 +5,8 @@ from compkit.competition.competition import Competition
 from compkit.competition.fold_schemes import SCHEMES, make_folds, resolve_scheme
 from compkit.competition.folders import read_folder
 from compkit.competition.folds import Folds
-from compkit.competition.submission import validate_submission, write_submission
-from compkit.competition.submission_format import check_submission_shape, resolve_format
+from compkit.competition.submission import SubmissionShape, submission_shape
+from compkit.competition.submission_format import resolve_format
 
 __all__ = [
     "SCHEMES",
@@ -14,12 +14,11 @@ __all__ = [
     "AuxiliaryLabels",
     "Competition",
     "Folds",
-    "check_submission_shape",
+    "SubmissionShape",
     "make_folds",
     "read_auxiliary",
     "read_folder",
     "resolve_format",
     "resolve_scheme",
-    "validate_submission",
-    "write_submission",
+    "submission_shape",
 ]

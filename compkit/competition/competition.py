@@ -1,43 +1,35 @@
-"""A downloaded competition: its keys checked, its training and test tables read."""
+"""A downloaded competition: its training and test tables read."""
 
-import logging
-from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from compkit.competition.fold_schemes import SCHEMES
-from compkit.competition.folders import ids_in_folder, read_class_folders
-from compkit.competition.labels import encode_labels, unlabelled_rows
-from compkit.competition.paths import find_files, image_folder
-from compkit.competition.submission_format import FORMATS
+from compkit.competition.folders import ids_in_folder
+from compkit.competition.keys import CompetitionKeys
+from compkit.competition.labelled_rows import labelled_rows, read_labels
+from compkit.competition.paths import find_pictures
+from compkit.competition.patterns import image_folder
+from compkit.competition.row_limit import limit_rows
+from compkit.competition.subjects import limit_subjects, require_one_group, require_one_label, subject_order
 from compkit.competition.table import (
     first_few,
-    limit_rows,
     parse_times,
     read_ids,
-    read_table,
     require_column,
     require_filled,
 )
-from compkit.types import Table, Task
+from compkit.competition.table_rows import sample_rows, test_rows, train_rows
+from compkit.types import Table
 
-log = logging.getLogger(__name__)
 
+class Competition(CompetitionKeys):
+    """A competition's tables, read with the keys of `conf/competition/folder.yaml`.
 
-class Competition:
-    """Where a competition's pictures and labels lie, and how to read them.
-
-    Nothing is read before `read_train` or `read_test`. The arguments are the keys of
-    `conf/competition/folder.yaml`, which explains each of them; those about folds and submission are
-    only checked and kept here, as attributes of the same name.
+    Nothing is read before `read_train` or `read_test`.
 
     Attributes:
         classes: names of the outputs in their order; the given ones until `read_train` completes them.
-
-    Raises:
-        ValueError: a value that is none of the choices of its key, or two keys that do not fit together.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -50,181 +42,79 @@ class Competition:
     (['cat/1.png', 'dog/1.png'], [0, 1], ('cat', 'dog'))
     """
 
-    def __init__(
-        self,
-        name: str,
-        path: str | Path,
-        task: str,
-        train_table: str | None = "train.csv",
-        test_table: str | None = None,
-        sample_submission: str | None = "sample_submission.csv",
-        id_column: str = "id",
-        target_column: str | Sequence[str] = "label",
-        train_images: str = "train/{id}.png",
-        test_images: str | None = "test/{id}.png",
-        separator: str = " ",
-        classes: Sequence[object] | None = None,
-        channels: int = 3,
-        channel_files: Sequence[str] | None = None,
-        max_value: float | None = None,
-        group_column: str | None = None,
-        time_column: str | None = None,
-        fold_column: str | None = None,
-        fold_scheme: str = "auto",
-        holdout_fraction: float = 0.2,
-        submission_format: str = "auto",
-        empty_token: str = "",
-        corrupt_images: str = "error",
-        unlabelled: str = "error",
-    ) -> None:
-        _require_choice("task", task, tuple(Task))
-        _require_choice("competition.fold_scheme", fold_scheme, ("auto", *SCHEMES))
-        _require_choice("competition.submission_format", submission_format, FORMATS)
-        _require_choice("competition.corrupt_images", corrupt_images, ("error", "drop"))
-        _require_choice("competition.unlabelled", unlabelled, ("error", "drop"))
-        self.name = name
-        self.path = Path(path).expanduser()  # the shell leaves ~ alone inside key=value
-        self.task = Task(task)
-        self.train_table = train_table
-        self.test_table = test_table
-        self.sample_submission = sample_submission
-        self.id_column = id_column
-        self.one_target_column = isinstance(target_column, str)
-        self.target_columns = (
-            [target_column] if isinstance(target_column, str) else [*map(str, target_column)]
-        )
-        self.train_images = train_images
-        self.test_images = test_images
-        self.separator = separator
-        self.classes: tuple[str, ...] = tuple(map(str, classes or ()))
-        self.channels = int(channels)
-        self.channel_files = tuple(channel_files or ())
-        self.max_value = None if max_value is None else float(max_value)
-        self.group_column = group_column
-        self.time_column = time_column
-        self.fold_column = fold_column
-        self.fold_scheme = fold_scheme
-        self.holdout_fraction = float(holdout_fraction)
-        self.submission_format = submission_format
-        self.empty_token = empty_token
-        self.corrupt_images = corrupt_images
-        self.unlabelled = unlabelled
-        self._given_classes = self.classes
-        self._check_arguments()
-
     def read_train(self, limit: int | None = None) -> Table:
         """The labelled rows and their files; also fills `classes`.
 
-        With time_column, that column of the frame holds numbers or datetimes, all others text.
+        In the frame, time_column holds numbers or datetimes and, with validation_folds, fold_column the position of
+        its value among them, or -1; all other columns are text.
 
         Args:
-            limit: read only so many rows, drawn at random but always the same, each class among them.
+            limit: read only so many rows, drawn at random but always the same, each class among them; where subjects
+                are predicted, whole ones with about so many rows.
 
         Raises:
-            FileNotFoundError: the folder, the CSV or pictures are missing.
+            FileNotFoundError: the folder, the table or pictures are missing.
             ValueError: a column, an id or a label is missing, repeated or not what the task needs.
         """
-        frame, source = self._train_frame()
+        self._require_path()
+        frame, source = train_rows(self)
+        frame, (targets, self.classes) = read_labels(self, frame, source)
         ids = read_ids(frame, self.id_column, source)
-        for column in self.target_columns:
-            require_column(frame, column, source, "competition.target_column")
-        if self.fold_column is not None:  # an empty cell is a row that never validates
-            require_column(frame, self.fold_column, source, "competition.fold_column")
-        if self.group_column is not None:
-            require_filled(frame, self.group_column, source, "competition.group_column")
-        if self.time_column is not None:
-            require_filled(frame, self.time_column, source, "competition.time_column")
-        targets, self.classes = encode_labels(
-            frame[self.target_columns],
-            ids,
-            self.task,
-            self.one_target_column,
-            self._given_classes,
-            self.separator,
-            self.empty_token,
-            source,
-        )
-        rows = self._labelled_rows(targets, ids, source)
-        if limit is not None:
-            rows = rows[limit_rows(targets[rows], len(rows), limit)]
-        frame, ids = frame.iloc[rows].reset_index(drop=True), ids[rows]
-        # class folders have no CSV: their pattern is the folder, and the id the path below it
+        self._check_columns(frame, source)
+        rows = labelled_rows(self, targets, ids, source)
+        frame, ids, targets = frame.iloc[rows], ids[rows], targets[rows]
+        subjects = self._subjects(frame, ids, source)
+        if subjects is not None:
+            require_one_label(subjects, targets, source)
+            if self.group_column is not None:
+                require_one_group(subjects, frame[self.group_column].to_numpy(dtype=str), source)
+        # without a table the pattern is the folder, and the id the path below it
         pattern = self.train_images if self.train_table is not None else image_folder(self.train_images)
-        files = find_files(self.path, pattern, frame, ids, "competition.train_images", self.channel_files)
+        table = self._with_pictures(
+            _without_files(ids, targets, frame, subjects), pattern, "competition.train_images", limit
+        )
         if self.time_column is not None:  # last: a pattern puts the text of its columns into paths
-            frame[self.time_column] = parse_times(frame[self.time_column], source)
-        return Table(ids, files, targets[rows], frame)
+            table.frame[self.time_column] = parse_times(table.frame[self.time_column], source)
+        if self.validation_folds is not None:
+            place = {value: str(number) for number, value in enumerate(self.validation_folds)}
+            table.frame[self.fold_column] = [place.get(cell, "-1") for cell in table.frame[self.fold_column]]
+        return table
 
     def read_test(self, limit: int | None = None) -> Table:
         """The rows to predict, from test_table, else the sample submission, else the folder of test_images.
 
         Args:
-            limit: read only so many rows, drawn at random but always the same.
+            limit: read only so many rows, drawn at random but always the same; of subjects as in `read_train`.
 
         Raises:
-            FileNotFoundError: the folder, the CSV or pictures are missing.
+            FileNotFoundError: the folder, the table or pictures are missing.
             ValueError: a column or id is missing or repeated.
         """
         self._require_path()
+        key = "competition.test_images"
         assert self.test_images is not None, "a competition without a test set"
-        key = "test_table" if self.test_table is not None else "sample_submission"
-        listing = getattr(self, key)
-        if listing is None:
-            ids = ids_in_folder(self.path, self.test_images, "competition.test_images", self.channel_files)
-            frame = pd.DataFrame({self.id_column: ids}, dtype=str)
+        if self.test_table is not None:
+            frame, source = test_rows(self)
+            ids = frame[self.test_id_column].to_numpy(dtype=str)
+            subjects = self._subjects(frame, ids, source)
         else:
-            frame = read_table(self.path / listing, f"competition.{key}")
-            ids = read_ids(frame, self.id_column, self.path / listing)
-        if limit is not None:
-            rows = limit_rows(None, len(ids), limit)
-            frame, ids = frame.iloc[rows].reset_index(drop=True), ids[rows]
-        files = find_files(
-            self.path, self.test_images, frame, ids, "competition.test_images", self.channel_files
-        )
-        return Table(ids, files, None, frame)
+            if self.sample_submission is not None:
+                frame = sample_rows(self)
+                ids = frame[self.sample_id_column].to_numpy(dtype=str)
+            else:
+                ids = ids_in_folder(self.path, self.test_images, key, self.channel_files)
+                frame = pd.DataFrame({self.test_id_column: ids}, dtype=str)
+            subjects = ids if self.has_subjects else None
+        return self._with_pictures(_without_files(ids, None, frame, subjects), self.test_images, key, limit)
 
-    def _check_arguments(self) -> None:
-        """Refuse numbers out of range and keys that contradict each other."""
-        if self.channels < 1:
-            raise ValueError(
-                f"competition.channels={self.channels}: expected at least 1. Set 1 for grey, 3 for RGB."
-            )
-        if self.channel_files and len(self.channel_files) != self.channels:
-            raise ValueError(
-                f"competition.channel_files: {len(self.channel_files)} suffixes for {self.channels} "
-                f"channels; expected one a channel. Set competition.channels={len(self.channel_files)}."
-            )
-        if self.max_value is not None and not 0 < self.max_value < float("inf"):
-            raise ValueError(
-                f"competition.max_value={self.max_value}: expected a number above 0. Set the largest pixel "
-                "value, or null."
-            )
-        if not 0 < self.holdout_fraction < 1:
-            raise ValueError(
-                f"competition.holdout_fraction={self.holdout_fraction}: expected between 0 and 1. Set e.g. "
-                "0.2."
-            )
-        if self.separator == "":
-            raise ValueError(
-                "competition.separator='': expected at least one character. Set e.g. "
-                "competition.separator=','."
-            )
-        for key, names in (("target_column", self.target_columns), ("classes", self.classes)):
-            if len(set(names)) < len(names) or (key == "target_column" and not names):
-                raise ValueError(
-                    f"competition.{key}: {first_few(names, 40)}; expected names that differ, at least one. "
-                    "Remove the repetitions."
-                )
-        if self.train_table is None and self.task != Task.MULTICLASS:
-            raise ValueError(
-                f"competition.train_table=null: class folders are for task=multiclass, not {self.task}. Set "
-                "competition.train_table to the CSV with the labels."
-            )
-        if self.train_table is None and not self.one_target_column:
-            raise ValueError(
-                f"competition.target_column: {first_few(self.target_columns)}, but class folders give one "
-                "label an image. Set competition.target_column=label, or competition.train_table to a CSV."
-            )
+    def read_sample_ids(self) -> np.ndarray:
+        """What the sample submission asks about, each once and in its order, str [N]: ids, or subjects.
+
+        Raises:
+            FileNotFoundError: no such sample.
+            ValueError: a column or id is missing or repeated, or ids do not look like sample_ids.
+        """
+        return sample_rows(self)[self.sample_id_column].to_numpy(dtype=str)
 
     def _require_path(self) -> None:
         if not self.path.is_dir():
@@ -233,38 +123,55 @@ class Competition:
                 "there, or set competition.path."
             )
 
-    def _train_frame(self) -> tuple[pd.DataFrame, Path]:
-        """The training rows as text, and the CSV or folder they come from."""
-        self._require_path()
-        if self.train_table is not None:
-            source = self.path / self.train_table
-            return read_table(source, "competition.train_table"), source
-        frame = read_class_folders(
-            self.path, self.train_images, self.id_column, self.target_columns[0], self.channel_files
-        )
-        return frame, self.path / self.train_images
-
-    def _labelled_rows(self, targets: np.ndarray, ids: np.ndarray, source: Path) -> np.ndarray:
-        """Positions of the rows that have a label; that some have none must be allowed."""
-        missing = unlabelled_rows(targets)
-        if missing.all():
+    def _check_columns(self, frame: pd.DataFrame, source: Path) -> None:
+        """Refuse columns that folds are made by when they are not there, or not filled."""
+        if self.group_column is not None:
+            require_filled(frame, self.group_column, source, "competition.group_column")
+        if self.time_column is not None:
+            require_filled(frame, self.time_column, source, "competition.time_column")
+        if self.fold_column is None:
+            return
+        require_column(
+            frame, self.fold_column, source, "competition.fold_column"
+        )  # may be empty: never validates
+        there = set(frame[self.fold_column])
+        absent = [value for value in self.validation_folds or () if value not in there]
+        if absent:
             raise ValueError(
-                f"{source}: no row has a label in {first_few(self.target_columns, 40)}; expected some. Set "
-                "competition.target_column to the column that has them."
+                f"{source}: no row has {first_few(absent)} in column {self.fold_column!r}; it has "
+                f"{first_few(sorted(there))}. Set competition.validation_folds to some of these."
             )
-        if missing.any() and self.unlabelled == "error":
-            raise ValueError(
-                f"{source}: {missing.sum()} rows have no label (empty or nan), ids "
-                f"{first_few(ids[missing].tolist())}; expected one in each. Set competition.unlabelled=drop "
-                "to train without these rows."
-            )
-        if missing.any():
-            log.warning("%s: dropped %d of %d rows, which have no label", source, missing.sum(), len(ids))
-        return np.flatnonzero(~missing)
+
+    def _subjects(self, frame: pd.DataFrame, ids: np.ndarray, source: Path) -> np.ndarray | None:
+        """What each row is about, str [N]; None where each is about itself."""
+        if self.subject_column is None:
+            return ids if self.has_subjects else None
+        require_filled(frame, self.subject_column, source, "competition.subject_column")
+        return frame[self.subject_column].to_numpy(dtype=str)
+
+    def _with_pictures(self, table: Table, pattern: str, key: str, limit: int | None) -> Table:
+        """A row for each picture of the table's rows, those of a subject side by side."""
+        if limit is not None:
+            table = _limited(table, limit)
+        rows, ids, files = find_pictures(self.path, pattern, table.frame, table.ids, key, self.channel_files)
+        table = table.take(rows)
+        table = Table(ids, files, table.targets, table.frame, table.subjects)
+        if table.subjects is None:
+            return table
+        if limit is not None:  # rows may have had several pictures
+            table = _limited(table, limit)
+        assert table.subjects is not None
+        return table.take(subject_order(table.subjects))
 
 
-def _require_choice(key: str, value: str, choices: Collection[str]) -> None:
-    if value not in choices:
-        raise ValueError(
-            f"{key}={value}: expected one of {', '.join(choices)}. Set {key}={next(iter(choices))}."
-        )
+def _without_files(
+    ids: np.ndarray, targets: np.ndarray | None, frame: pd.DataFrame, subjects: np.ndarray | None
+) -> Table:
+    """Rows whose pictures have not been looked for."""
+    return Table(ids, np.empty((len(ids), 0), dtype="S1"), targets, frame, subjects)
+
+
+def _limited(table: Table, limit: int) -> Table:
+    if table.subjects is not None:
+        return table.take(limit_subjects(table.subjects, table.targets, limit))
+    return table.take(limit_rows(table.targets, len(table), limit))

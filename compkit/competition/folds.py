@@ -162,7 +162,7 @@ class Folds:
             raise ValueError(
                 f"{len(torn)} groups lie in more than one fold (scheme {self.scheme}): {first_few(torn)}; "
                 "their validation scores would be too good. Set a competition.fold_scheme that keeps "
-                "groups, or competition.group_column=null if the groups do not matter."
+                "groups, or competition.group_column=null if the groups do not matter (of null: the subjects)."
             )
 
 

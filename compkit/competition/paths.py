@@ -1,169 +1,196 @@
-"""From the id of a row to the files of its picture, inside the competition's folder and nowhere else."""
+"""From the id of a row to the files of its pictures, inside the competition's folder and nowhere else."""
 
 import functools
+import operator
 import os
-import re
-from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from compkit.competition.listing import Listing
+from compkit.competition.patterns import (
+    CHANNEL,
+    IMAGE_SUFFIXES,
+    Pattern,
+    as_pattern,
+    column_names,
+    fill_pattern,
+    parse_pattern,
+    split_suffix,
+)
 from compkit.competition.table import first_few
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".npy")
-COLUMN = re.compile(r"\{([^{}]+)\}")  # {id}, {patient} ... in a pattern
 
+class Pictures(NamedTuple):
+    """The pictures of a table's rows, M of them, in the order of the rows.
 
-def as_pattern(pattern: str) -> str:
-    """A pattern without a column names a folder, whose files are the ids.
-
-    >>> as_pattern("train"), as_pattern("train/{id}.png")
-    ('train/{id}', 'train/{id}.png')
+    Attributes:
+        rows: the row of each, int64 [M]; 0 to N - 1 unless a row may have several.
+        ids: str [M]: the row's own, or `<id>/<name>` where a row may have several.
+        files: absolute paths as bytes, [M, F]; F is 1 or the number of channel files.
     """
-    return pattern if COLUMN.search(pattern) else os.path.join(pattern, "{id}")
+
+    rows: np.ndarray
+    ids: np.ndarray
+    files: np.ndarray
 
 
-def image_folder(pattern: str) -> str:
-    """The folder that all files of a pattern lie below.
+class _Wanted(NamedTuple):
+    """Where the file of a row and channel is looked for."""
 
-    >>> image_folder("train/{patient}/img_{id}.png")
-    'train'
-    """
-    return os.path.dirname(as_pattern(pattern).split("{")[0])
+    folder: str  # absolute
+    below: str  # what the path of its folder ends in, where `folder` is searched
+    start: str  # of its name; all of it unless there is an end
+    end: str | None
+
+    @property
+    def path(self) -> str:
+        name = self.start if self.end is None else f"{self.start}*{self.end}"
+        return os.path.join(self.folder, self.below, name)
 
 
-def find_files(
-    root: Path,
+def find_pictures(
+    root: str | os.PathLike[str],
     pattern: str,
     frame: pd.DataFrame,
     ids: np.ndarray,
     key: str,
     channel_files: Sequence[str] = (),
-) -> np.ndarray:
+) -> Pictures:
     """The files of every row, each checked to exist; a folder is listed once, not asked per file.
 
-    A pattern without an extension finds `train/7` itself or else `train/7.png`, `train/7.JPG`, ...
-    Symbolic links are followed: data often lies on another disk.
+    A pattern without an extension finds `train/7` itself or else `train/7.png`, `train/7.JPG`, ... Symbolic links are
+    followed: data often lies on another disk.
 
     Args:
-        root: the competition's folder; no cell of the CSV can lead out of it.
-        pattern: relative to root; {id} is the id, {name} a column of the frame.
-        frame: the CSV, [N] rows.
+        root: the competition's folder; no cell of the table can lead out of it.
+        pattern: relative to root; {id} is the id, {name} a column of the frame, `**/` any folders, `*` any text.
+        frame: the table, [N] rows.
         ids: str [N].
         key: the key that holds the pattern, for messages.
-        channel_files: what is inserted before the extension for each channel's own file.
-
-    Returns:
-        Absolute paths as bytes, [N, F]; F is 1 or the number of channel files.
+        channel_files: what each channel's own file has in place of {channel}, or else before its extension.
 
     Raises:
-        FileNotFoundError: images are missing; all are counted, the first ten named.
-        ValueError: an unknown column in the pattern, a path that leaves root, or two files that fit.
+        FileNotFoundError: rows without a picture; all are counted, the first ten named.
+        ValueError: a pattern that cannot be read or names an unknown column, a path that leaves root, two files that
+            fit a row of one picture, or a picture that fits two rows of several.
 
     >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> (folder / "a.png").touch()
-    >>> find_files(folder, "{id}.png", pd.DataFrame(), np.array(["a"]), "competition.train_images").shape
-    (1, 1)
+    >>> folder = tempfile.mkdtemp()
+    >>> for name in ("7_a.png", "7_b.png"):
+    ...     open(os.path.join(folder, name), "w").close()
+    >>> find_pictures(folder, "{id}_*.png", pd.DataFrame(), np.array(["7"]), "competition.train_images").ids
+    array(['7/a.png', '7/b.png'], dtype='<U7')
     """
-    pattern = as_pattern(pattern)
     top = os.path.abspath(root)
-    guess_suffix = os.path.splitext(pattern)[1].lower() not in IMAGE_SUFFIXES
-    list_once = functools.cache(list_folder)
-    found: list[list[str]] = []
+    parsed = parse_pattern(pattern, key)
+    several, guess = parsed.after is not None, parsed.guesses_suffix
+    wanted = [_wanted(top, parsed, channel, frame, ids, pattern, key) for channel in channel_files or (None,)]
+    list_once = functools.cache(functools.partial(Listing, deep=parsed.deep))
+    rows: list[int] = []
+    names: list[str] = []
+    files: list[list[str]] = []
     missing: list[tuple[str, str]] = []
-    for id_, filled in zip(ids.tolist(), fill_pattern(pattern, frame, ids, key), strict=True):
-        stem, suffix = split_suffix(_inside(top, filled, id_, pattern, key))
-        files: list[str] = []
-        for channel in channel_files or ("",):
-            wanted = f"{stem}{channel}{suffix}"
-            fitting = _fitting_files(wanted, list_once(os.path.dirname(wanted)), guess_suffix)
-            if len(fitting) > 1:
-                raise ValueError(
-                    f"{key}: id {id_!r} fits several files: {first_few(fitting)}; expected one. Add the "
-                    f"extension, e.g. {key}='{pattern}{split_suffix(fitting[0])[1]}'."
-                )
-            if not fitting:
-                missing.append((id_, wanted))
-            files += fitting
-        found.append(files)
+    for row, (id_, *channels) in enumerate(zip(ids.tolist(), *wanted, strict=True)):
+        found = [_files_of(one, list_once(one.folder), guess, id_, pattern, key) for one in channels]
+        in_all = functools.reduce(operator.and_, (paths.keys() for paths in found))
+        missing += [
+            (id_, one.path)
+            for one, paths in zip(channels, found, strict=True)
+            if not paths or paths.keys() > in_all
+        ]
+        for middle in sorted(in_all):
+            rows.append(row)
+            names.append(f"{id_}/{middle}" if several else id_)
+            files.append([paths[middle] for paths in found])
     if missing:
-        raise FileNotFoundError(_missing_message(missing, len(ids), top, pattern, key, guess_suffix))
-    return np.array([[os.fsencode(file) for file in files] for files in found])
+        raise FileNotFoundError(_missing_message(missing, len(ids), top, pattern, key, guess))
+    pictures = Pictures(
+        np.array(rows, dtype=np.int64),
+        np.array(names),
+        np.array([[os.fsencode(file) for file in row] for row in files]),
+    )
+    if several:
+        _require_one_row(pictures, ids, pattern, key)
+    return pictures
 
 
-def fill_pattern(pattern: str, frame: pd.DataFrame, ids: np.ndarray, key: str) -> list[str]:
-    """The pattern with the cells of each row put in, [N].
-
-    Raises:
-        ValueError: the pattern names a column that the frame lacks.
-
-    >>> key = "competition.train_images"
-    >>> fill_pattern("{site}/{id}.png", pd.DataFrame({"site": ["x"]}), np.array(["1"]), key)
-    ['x/1.png']
-    """
-    pieces = COLUMN.split(pattern)  # text, column, text, column, ..., text
-    paths = [pieces[0]] * len(ids)
-    for column, text in zip(pieces[1::2], pieces[2::2], strict=True):
-        if column != "id" and column not in frame.columns:
-            raise ValueError(
-                f"{key}: {pattern!r} names column {column!r}, but there are only 'id' (the id) and "
-                f"{first_few(frame.columns, 40)}. Set {key}, e.g. {key}='train/{{id}}.png'."
-            )
-        cells = (ids if column == "id" else frame[column]).tolist()
-        paths = [f"{path}{cell}{text}" for path, cell in zip(paths, cells, strict=True)]
-    return paths
-
-
-def split_suffix(path: str) -> tuple[str, str]:
-    """Take a known picture extension off; any other dot belongs to the name.
-
-    >>> split_suffix("a/scan.v2.PNG"), split_suffix("a/scan.v2")
-    (('a/scan.v2', '.PNG'), ('a/scan.v2', ''))
-    """
-    stem, suffix = os.path.splitext(path)
-    return (stem, suffix) if suffix.lower() in IMAGE_SUFFIXES else (path, "")
+def _wanted(
+    top: str, pattern: Pattern, channel: str | None, frame: pd.DataFrame, ids: np.ndarray, text: str, key: str
+) -> Iterator[_Wanted]:
+    """Where each row's file of a channel is looked for, inside the competition's folder."""
+    head, before, after = (
+        fill_pattern(part if channel is None else part.replace(CHANNEL, channel), frame, ids, key)
+        for part in (pattern.head, pattern.before, pattern.after or "")
+    )
+    # without {channel} in the pattern, it stands before the extension
+    inserted = channel if channel is not None and CHANNEL not in text else ""
+    several = pattern.after is not None
+    mark = "x" if several else ""  # for what `*` stands for: `train/7/` alone would lose its slash
+    for id_, above, start, end in zip(ids.tolist(), head, before, after, strict=True):
+        place, name = os.path.split(_inside(top, f"{above}{start}{mark}", id_, text, key))
+        folder, below = place, ""
+        if pattern.deep:
+            folder = os.path.dirname(_inside(top, f"{above}x", id_, text, key))
+            below = f"{place}/".removeprefix(f"{folder}/").rstrip("/")
+        if several:
+            yield _Wanted(folder, below, name[:-1], _insert(end, inserted))
+        else:
+            yield _Wanted(folder, below, _insert(name, inserted), None)
 
 
-def list_folder(folder: str) -> tuple[set[str], dict[str, list[str]]]:
-    """The file names of a folder, and the picture extensions of each stem; both empty if it is missing."""
-    names: set[str] = set()
-    suffixes_of: dict[str, list[str]] = defaultdict(list)
-    try:
-        with os.scandir(folder) as entries:
-            names.update(entry.name for entry in entries if entry.is_file())
-    except (FileNotFoundError, NotADirectoryError):
-        return names, suffixes_of
-    for name in sorted(names):
-        stem, suffix = split_suffix(name)
-        if suffix:
-            suffixes_of[stem].append(suffix)
-    return names, suffixes_of
+def _insert(name: str, channel: str) -> str:
+    """The name, or the end of one, with a channel's suffix before its extension."""
+    if not channel:
+        return name
+    stem, suffix = split_suffix(f"x{name}")  # `.png` alone would be no extension
+    return f"{stem[1:]}{channel}{suffix}"
+
+
+def _files_of(
+    wanted: _Wanted, listing: Listing, guess_suffix: bool, id_: str, pattern: str, key: str
+) -> dict[str, str]:
+    """The files that fit a row, by what tells them apart: nothing where a row has one picture."""
+    if wanted.end is not None:
+        found = listing.matching(wanted.start, wanted.end, wanted.below, guess_suffix)
+        return {middle: f"{wanted.folder}/{path}" for middle, path in found}
+    paths = listing.named(wanted.start, wanted.below, guess_suffix)
+    fitting = sorted(f"{wanted.folder}/{path}" for path in paths)
+    if len(fitting) > 1:
+        hint = f"Add the extension, e.g. {key}='{as_pattern(pattern)}{split_suffix(fitting[0])[1]}'"
+        if len({os.path.basename(path) for path in fitting}) == 1:
+            hint = "Name more of its folder"
+        raise ValueError(
+            f"{key}: id {id_!r} fits several files: {first_few(fitting)}; expected one. {hint}, or, where all are "
+            "meant, set e.g. 'train/{id}/*.png'."
+        )
+    return {"": fitting[0]} if fitting else {}
+
+
+def _require_one_row(pictures: Pictures, ids: np.ndarray, pattern: str, key: str) -> None:
+    """Refuse a picture that fits two rows, as 12.png fits {id}*.png of rows 1 and 12."""
+    _, first, count = np.unique(pictures.files[:, 0], return_index=True, return_counts=True)
+    if (count > 1).any():
+        file = pictures.files[first[count > 1][0], 0]
+        both = ids[pictures.rows[pictures.files[:, 0] == file]].tolist()
+        raise ValueError(
+            f"{key}: {os.fsdecode(file)} fits {pattern!r} of the ids {first_few(both)}; expected one. Set {key} so "
+            "that it says where the id ends, e.g. 'train/{id}_*.png'."
+        )
 
 
 def _inside(top: str, filled: str, id_: str, pattern: str, key: str) -> str:
     """The absolute path of a filled pattern, which must not leave the competition's folder."""
-    path = os.path.normpath(os.path.join(top, filled))
-    if not path.startswith(os.path.join(top, "")):
+    path = os.path.normpath(filled if filled.startswith("/") else f"{top}/{filled}")
+    if not path.startswith(f"{top}/"):
         raise ValueError(
             f"{key}: id {id_!r} leads to {path}, outside {top}; expected the values of "
-            f"{first_few(COLUMN.findall(pattern))} in {pattern!r} to stay inside competition.path. Correct "
-            "that row of the CSV."
+            f"{first_few(column_names(pattern))} in {pattern!r} to stay inside competition.path. Correct "
+            "that row of the table."
         )
     return path
-
-
-def _fitting_files(
-    wanted: str, listing: tuple[set[str], dict[str, list[str]]], guess_suffix: bool
-) -> list[str]:
-    """The wanted file itself, or else those that only add a picture's extension to it."""
-    names, suffixes_of = listing
-    name = os.path.basename(wanted)
-    if name in names:
-        return [wanted]
-    return [f"{wanted}{suffix}" for suffix in suffixes_of.get(name, ())] if guess_suffix else []
 
 
 def _missing_message(
@@ -173,7 +200,7 @@ def _missing_message(
     ending = f" (also with {', '.join(IMAGE_SUFFIXES)})" if guess_suffix else ""
     tried = "; ".join(f"id {id_!r}: {os.path.relpath(path, top)}" for id_, path in missing[:10])
     folder = os.path.dirname(missing[0][1])
-    names = sorted(list_folder(folder)[0])
+    names = Listing(folder).names
     holds = f"holds {first_few(names, 3) or 'no files'}" if os.path.isdir(folder) else "does not exist"
     return (
         f"{top}: {len(missing)} files of {count} images are missing. Tried {tried}{ending}; the folder "

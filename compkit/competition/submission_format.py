@@ -1,53 +1,14 @@
 """What a submission has to look like, found out from the sample submission before any training."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from compkit.competition.table import first_few, read_ids, read_table
+from compkit.competition.table import first_few
 from compkit.types import Task
 
 FORMATS = ("auto", "labels", "probabilities", "ranking", "values")
 FORMAT_KEY = "competition.submission_format"
 SAMPLE_KEY = "competition.sample_submission"
-
-
-def check_submission_shape(
-    sample: Path,
-    classes: Sequence[str],
-    task: Task,
-    format: str = "auto",
-    metric_kind: str = "labels",
-    id_column: str = "id",
-    separator: str = " ",
-) -> str:
-    """Find out, before the first epoch, that the sample's columns can be filled, and how.
-
-    Args:
-        sample: the competition's sample submission.
-        classes: names of the model's outputs.
-        task: what is predicted.
-        format: one of FORMATS.
-        metric_kind: what the competition's metric compares (`Metric.kind`).
-        id_column: the column of the ids.
-        separator: between names in one cell.
-
-    Returns:
-        The format that "auto" stands for, or the given one.
-
-    Raises:
-        FileNotFoundError: no such sample.
-        ValueError: no or repeated ids, columns that are not the classes, or a format that does not fit.
-
-    >>> import tempfile
-    >>> sample = Path(tempfile.mkdtemp()) / "sample_submission.csv"
-    >>> _ = sample.write_text("id,cat,dog\\n1,0.5,0.5\\n")
-    >>> check_submission_shape(sample, ["dog", "cat"], Task.MULTICLASS)
-    'probabilities'
-    """
-    frame = read_table(sample, SAMPLE_KEY)
-    read_ids(frame, id_column, sample)
-    columns = [name for name in frame.columns if name != id_column]
-    return resolve_format(columns, classes, task, format, metric_kind, separator, str(sample))
+NAMES_KEY = "competition.submission_names"
 
 
 def resolve_format(
@@ -63,7 +24,7 @@ def resolve_format(
 
     * values: regression; a column a target, or one column of any name for one target.
     * probabilities: a column a class; or one column for two classes, of the class with the column's
-      name, else of the second (positive) one.
+      name, else of the second (positive) one. A class without a column is not submitted.
     * ranking: one column with the likeliest names, best first.
     * labels: one column with the class, or with the joined names above 0.5.
 
@@ -71,7 +32,7 @@ def resolve_format(
     otherwise what the metric compares; labels where that cannot be written in one column.
 
     Raises:
-        ValueError: columns and classes differ, or the format fits neither the task nor the columns.
+        ValueError: a column that is no class, or the format fits neither the task nor the columns.
 
     >>> resolve_format(["label"], ["cat", "dog", "elk"], Task.MULTICLASS, metric_kind="ranking")
     'ranking'
@@ -95,14 +56,14 @@ def resolve_format(
             f"{FORMAT_KEY}={format}: {sample} has the columns {first_few(columns, 40)}; expected a single "
             f"one besides the id. Set {FORMAT_KEY}=probabilities."
         )
-    single_output = one and (len(classes) == 1 if format == "values" else _is_binary(classes, task))
-    if format in ("values", "probabilities") and not single_output and set(columns) != set(classes):
-        lacking, unknown = sorted(set(classes) - set(columns)), sorted(set(columns) - set(classes))
+    single_output = one and (len(classes) == 1 if format == "values" else is_binary(classes, task))
+    unknown = lacking(columns, classes)
+    if format in ("values", "probabilities") and not single_output and unknown:
         raise ValueError(
-            f"{sample}: its columns are not the classes. No class: {first_few(unknown) or 'none'}; without "
-            f"a column: {first_few(lacking) or 'none'}; columns {first_few(columns, 40)}, classes "
-            f"{first_few(classes, 40)}. Set competition.classes to the sample's names, or "
-            f"{FORMAT_KEY}=labels if it has one column."
+            f"{sample}: its columns are not the classes. No class: {first_few(unknown)}; without a column: "
+            f"{first_few(lacking(classes, columns)) or 'none'}; columns {first_few(columns, 40)}, classes "
+            f"{first_few(classes, 40)}. Set competition.classes to the sample's names, {NAMES_KEY} where it calls them "
+            f"otherwise, or {FORMAT_KEY}=labels if it has one column."
         )
     joined = format == "ranking" or (format == "labels" and task == Task.MULTILABEL)
     torn = [name for name in classes if separator in name]
@@ -115,17 +76,45 @@ def resolve_format(
     return format
 
 
+def resolve_long_format(task: Task, format: str = "auto") -> str:
+    """How a row for each id and class is filled: by its probability, or its value in regression.
+
+    Raises:
+        ValueError: a format that needs one row an id, or does not fit the task.
+
+    >>> resolve_long_format(Task.MULTILABEL)
+    'probabilities'
+    """
+    natural = "values" if task == Task.REGRESSION else "probabilities"
+    if format not in ("auto", natural):
+        raise ValueError(
+            f"{FORMAT_KEY}={format}: the sample has a row for each id and class, which for task={task} holds "
+            f"{natural}. Set {FORMAT_KEY}=auto."
+        )
+    return natural
+
+
+def lacking(wanted: Sequence[str], given: Sequence[str]) -> list[str]:
+    """The wanted names that are not given, in their order.
+
+    >>> lacking(["cat", "dog"], ["dog"])
+    ['cat']
+    """
+    there = set(given)
+    return [name for name in wanted if name not in there]
+
+
 def _natural_format(columns: Sequence[str], classes: Sequence[str], task: Task, metric_kind: str) -> str:
     """What auto stands for."""
     if task == Task.REGRESSION:
         return "values"
     if len(columns) > 1 or columns[0] in classes:
         return "probabilities"
-    if metric_kind == "ranking" or (metric_kind == "probabilities" and _is_binary(classes, task)):
+    if metric_kind == "ranking" or (metric_kind == "probabilities" and is_binary(classes, task)):
         return metric_kind
     return "labels"
 
 
-def _is_binary(classes: Sequence[str], task: Task) -> bool:
+def is_binary(classes: Sequence[str], task: Task) -> bool:
     """One number says all: P(second) of two exclusive classes, or P(the only label)."""
     return len(classes) == (2 if task == Task.MULTICLASS else 1)

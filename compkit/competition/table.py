@@ -1,12 +1,17 @@
-"""The CSV files of a competition: every cell as text, columns and ids checked."""
+"""The tables of a competition: every cell as text, columns and ids checked."""
 
 import difflib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from compkit.competition.json_table import parse_json_table
+from compkit.competition.text_table import read_text_table
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl")
 MISSING = ("", "nan", "NaN")  # cells that hold no value; "NA" and "None" are names like any other
 
 
@@ -20,19 +25,21 @@ def first_few(items: Iterable[object], count: int = 10) -> str:
     return ", ".join(shown[:count] + ["..."] * (len(shown) > count))
 
 
-def read_table(path: Path, key: str) -> pd.DataFrame:
-    """Read a CSV with every cell as the text it is, so that 007 stays 007 and NA stays NA.
+def read_table(path: Path, key: str, header: bool = True, separator: str = " ") -> pd.DataFrame:
+    """Read a table with every cell as the text it is, so that 007 stays 007 and NA stays NA.
 
     Args:
-        path: the CSV, UTF-8 with or without byte-order mark, with a header line.
+        path: a CSV, TSV, TXT, JSON or JSON lines; UTF-8 with or without byte-order mark.
         key: the key that names the file, for messages: `competition.train_table`.
+        header: whether the first line of a CSV, TSV or TXT names the columns, else called 0, 1, …
+        separator: between the items of a list in a JSON file, which become one cell.
 
     Returns:
-        One row a line; an empty cell is "".
+        One row a line or record; an empty cell is "".
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: not a CSV, no rows, or rows with more cells than the header.
+        ValueError: not such a table, no rows, or rows with more cells than the header.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "train.csv"
@@ -41,15 +48,27 @@ def read_table(path: Path, key: str) -> pd.DataFrame:
     ['007', 'NA']
     """
     if not path.is_file():
-        beside = first_few(sorted(file.name for file in path.parent.glob("*.csv"))) or "no CSV"
-        raise FileNotFoundError(
-            f"{path}: no such file; its folder holds {beside}. Set {key} to the CSV's path."
+        tables = (
+            sorted(name for name in os.listdir(path.parent) if name.lower().endswith(TABLE_SUFFIXES))
+            if path.parent.is_dir()
+            else []
         )
+        raise FileNotFoundError(
+            f"{path}: no such file; its folder holds {first_few(tables) or 'no table'}. Set {key} to the table's path."
+        )
+    suffix = path.suffix.lower()
+    is_json = suffix in (".json", ".jsonl")
     try:
-        frame = pd.read_csv(path, dtype=str, na_filter=False, encoding="utf-8-sig")
-    except ValueError as error:  # pandas' parser errors and undecodable text
+        if is_json:
+            frame = parse_json_table(path.read_text(encoding="utf-8-sig"), suffix == ".jsonl", separator)
+        else:
+            frame = read_text_table(path, header)
+    except ValueError as error:  # undecodable text, and what pandas and json say
+        kind, expected = ("JSON", "a list of records, an object keyed by id, or COCO")
+        if not is_json:
+            kind, expected = ("CSV", "a header line and commas (.txt: also tabs, semicolons or blanks)")
         raise ValueError(
-            f"{path}: not a readable CSV ({error}); expected UTF-8 text with a header line and commas. "
+            f"{path}: not a readable {kind} ({str(error).strip()}); expected UTF-8 text with {expected}. "
             f"Convert the file, or set {key} to another one."
         ) from error
     if not isinstance(frame.index, pd.RangeIndex):  # pandas then takes the first column for an index
@@ -58,7 +77,7 @@ def read_table(path: Path, key: str) -> pd.DataFrame:
             "Put cells that contain a comma in double quotes."
         )
     if frame.empty:
-        raise ValueError(f"{path}: has a header but no rows. Set {key} to the CSV that has them.")
+        raise ValueError(f"{path}: has a header but no rows. Set {key} to the table that has them.")
     return frame
 
 
@@ -82,7 +101,7 @@ def require_column(frame: pd.DataFrame, column: str, path: Path, key: str) -> No
     )
 
 
-def read_ids(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+def read_ids(frame: pd.DataFrame, column: str, path: Path, key: str = "competition.id_column") -> np.ndarray:
     """The ids of a table, str [N], each given and different from the others.
 
     Raises:
@@ -91,20 +110,29 @@ def read_ids(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
     >>> read_ids(pd.DataFrame({"id": ["01", "1"]}), "id", Path("train.csv"))
     array(['01', '1'], dtype='<U2')
     """
-    require_column(frame, column, path, "competition.id_column")
+    ids = read_repeated_ids(frame, column, path, key)
+    if repeated := duplicates(ids):
+        raise ValueError(
+            f"{path}: {len(repeated)} ids occur more than once in column {column!r}: {first_few(repeated)}; "
+            f"expected one row an image. Keep one row of each, or set {key} to a unique column; where an image has a "
+            "row for each of its classes, set competition.class_column."
+        )
+    return ids
+
+
+def read_repeated_ids(frame: pd.DataFrame, column: str, path: Path, key: str) -> np.ndarray:
+    """The ids of a table in which an image may have several rows, str [N], each given.
+
+    Raises:
+        ValueError: the column is missing, or an id is empty.
+    """
+    require_column(frame, column, path, key)
     ids = frame[column].to_numpy(dtype=str)
     empty = np.flatnonzero(ids == "")
     if len(empty):
         raise ValueError(
-            f"{path}: {len(empty)} rows have no id in column {column!r}, first in line {empty[0] + 2}; "
-            "expected one in each. Remove those rows, or set competition.id_column."
-        )
-    repeated = duplicates(ids)
-    if repeated:
-        raise ValueError(
-            f"{path}: {len(repeated)} ids occur more than once in column {column!r}: {first_few(repeated)}; "
-            "expected one row an image. Keep one row of each, or set competition.id_column to a unique "
-            "column."
+            f"{path}: {len(empty)} rows have no id in column {column!r}, first in line {frame.index[empty[0]] + 2}; "
+            f"expected one in each. Remove those rows, or set {key}."
         )
     return ids
 
@@ -129,7 +157,7 @@ def require_filled(frame: pd.DataFrame, column: str, path: Path, key: str) -> No
     >>> require_filled(frame, "patient", Path("train.csv"), "competition.group_column")
     """
     require_column(frame, column, path, key)
-    lines = np.flatnonzero(frame[column].isin(MISSING).to_numpy()) + 2
+    lines = frame.index[frame[column].isin(MISSING).to_numpy()] + 2  # below the header, and counted from 1
     if len(lines):
         raise ValueError(
             f"{path}: column {column!r} is empty in {len(lines)} rows, lines {first_few(lines.tolist())}; "
@@ -165,35 +193,3 @@ def parse_times(cells: pd.Series, path: Path) -> pd.Series:
             "another one."
         )
     return times
-
-
-def limit_rows(targets: np.ndarray | None, count: int, limit: int, seed: int = 0) -> np.ndarray:
-    """Choose rows for a quick trial: random, the same every time, every class still there.
-
-    Args:
-        targets: class indices int64 [N] keep their proportions and, if limit allows, one row each;
-            anything else is drawn plainly.
-        count: number of rows, N.
-        limit: number of rows wanted, at least 1.
-        seed: of the draw.
-
-    Returns:
-        Sorted positions, int64 [min(N, limit)].
-
-    Raises:
-        ValueError: limit is no whole number, or below 1.
-
-    >>> limit_rows(np.array([0, 0, 0, 1]), count=4, limit=2).tolist()[-1]
-    3
-    """
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ValueError(
-            f"limit={limit}: expected a whole number of rows, at least 1. Set limit=null for all rows."
-        )
-    shuffled = np.random.default_rng(seed).permutation(count)
-    if targets is None or targets.ndim > 1:
-        return np.sort(shuffled[:limit])
-    classes = pd.Series(targets[shuffled])
-    rows_before = classes.groupby(classes).cumcount()  # of the same class: 0 for the first of each
-    share = (rows_before / classes.groupby(classes).transform("size")).to_numpy()
-    return np.sort(shuffled[np.argsort(share, kind="stable")[:limit]])

@@ -126,7 +126,10 @@ def write_predictions(
     """
     classes, folder = aligned.classes, plan.folder
     oof = Predictions(aligned.ids, nested.astype(np.float32))
-    write_parquet(folder / "oof.parquet", prediction_frame(oof, aligned.fold, classes, aligned.table))
+    frame = prediction_frame(oof, aligned.fold, classes, aligned.table)
+    if aligned.pictures is not None:
+        frame.insert(1, "picture", aligned.pictures.astype(object))
+    write_parquet(folder / "oof.parquet", frame)
     if test is None:
         return
     assert aligned.test_ids is not None

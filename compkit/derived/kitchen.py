@@ -22,6 +22,7 @@ from compkit.engine import (
     read_metadata,
 )
 from compkit.ensemble import average_states, check_same_network
+from compkit.inference import per_subject
 from compkit.optim import batch_norm_reestimation
 from compkit.randomness import derive_seed
 from compkit.run.assemble import fold_table, make_fold_data, make_loader
@@ -139,7 +140,13 @@ class Kitchen:
         """The metric on the rows that these folds held out, greater for better."""
         rows = np.concatenate([self.data.folds.valid_rows(fold) for fold in folds])
         values = np.concatenate([self.values(fold, soup, renew) for fold in folds])
-        return self.sign * float(self.plan.metric(self.data.table.labels[rows], values))
+        return self.sign * float(self.plan.metric(*self.of_subjects(rows, values)))
+
+    def of_subjects(self, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and predictions of these rows, or of the subjects that they show."""
+        table = self.data.table
+        subjects = None if table.subjects is None else table.subjects[rows]
+        return per_subject(table.labels[rows], values, subjects, self.plan.competition.subject_average)
 
     def best_worth(self, folds: Sequence[int], soup: Soup) -> float:
         """The better of averaged and of renewed statistics; a single ingredient keeps its own."""

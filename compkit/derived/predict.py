@@ -17,11 +17,11 @@ from compkit.engine import Console, Ranks, choose_device, choose_threads, read_m
 from compkit.files import write_text
 from compkit.inference import ViewSearch, try_views
 from compkit.ranges import one_of
-from compkit.results import prediction_frame
+from compkit.results import prediction_frame, subject_frame
 from compkit.run.folder import json_text
 from compkit.run.outcome import write_parquet
 from compkit.run.plan import Plan
-from compkit.run.predict_table import mean_of_files, predict_rows, write_chunks, write_test
+from compkit.run.predict_table import join_test, predict_rows, write_test
 from compkit.run.prepare import unreadable_rows
 from compkit.run.trained_fold import load_fold, trained_folds, weights_files
 from compkit.types import Table
@@ -117,7 +117,7 @@ def _write_mean(
         console.say(f"fold {fold}: {len(table)} pictures")
         write_test(file, plan, table, unreadable, load_fold(plan, fold, ranks), ranks, console)
     classes = tuple(read_metadata(weights_files(plan, folds[0])[0])["classes"])
-    write_chunks(path, mean_of_files(files, classes), -1, classes)
+    join_test(plan, files, path, classes)
     shutil.rmtree(parts)
 
 
@@ -130,4 +130,5 @@ def _out_of_fold(plan: Plan, numbers: Sequence[int], ranks: Ranks, console: Cons
         oof = predict_rows(plan, table, rows, trained, ranks)
         frames.append(prediction_frame(oof, fold, trained.classes, table.take(rows)))
     frame = pd.concat(frames, ignore_index=True)
-    return frame.iloc[np.argsort(pd.Index(table.ids).get_indexer(frame["id"]))].reset_index(drop=True)
+    in_order = frame.iloc[np.argsort(pd.Index(table.ids).get_indexer(frame["id"]))].reset_index(drop=True)
+    return subject_frame(in_order, plan.competition.subject_average)

@@ -12,6 +12,7 @@ from compkit.competition import Folds
 from compkit.data import Preprocessing
 from compkit.engine import Console, Ranks
 from compkit.files import write_text
+from compkit.inference import per_subject
 from compkit.results import prediction_frame, read_scores, score
 from compkit.run.folder import json_text
 from compkit.run.outcome import conclude, derive_plan, open_derived, write_parquet
@@ -53,7 +54,8 @@ def predict_as_run(plan: Plan, numbers: Sequence[int], name: str, ranks: Ranks, 
             oof = predict_rows(plan, table, rows, trained, ranks)
             write_oof(derived, fold, oof, table.take(rows))
             write_fold_test(derived, trained, test, ranks, console)
-            best = score(table.labels[rows], oof.values, plan.metrics)
+            labels, how = table.labels[rows], plan.competition.subject_average
+            best = score(*per_subject(labels, oof.values, oof.subjects, how), plan.metrics)
             entry = write_scores(derived, trained, best, len(rows), time.perf_counter() - start)
         else:
             console.say(f"fold {fold}: predicted already")

@@ -51,7 +51,9 @@ class Labeller:
         )
         self.table, self.labelled = read_tables(parent, unlabelled, ranks, console)
         self.truth = hidden_truth(parent, self.table.ids) if unlabelled == "test" else None
-        self.part = split_into_parts(self.table.ids, settings.parts, settings.seed)
+        # the pictures of a subject stay in one part: a model that learnt from one knows the others
+        units = self.table.ids if self.table.subjects is None else self.table.subjects
+        self.part = split_into_parts(units, settings.parts, settings.seed)
         classes = parent.competition.classes
         self.teachers = Teachers([parent], self.table, classes, unlabelled == "test", ranks, console)
 

@@ -13,6 +13,7 @@ from compkit.derived.kitchen import Kitchen, Soup, find_ingredients
 from compkit.engine import Console, Ranks, choose_device, choose_threads, read_metadata, save_weights
 from compkit.ensemble import Aligned, Member, align, bootstrap_gain, greedy_soup
 from compkit.files import write_text
+from compkit.inference import first_rows
 from compkit.ranges import one_of
 from compkit.results import prediction_frame, score
 from compkit.run.folder import json_text
@@ -89,13 +90,16 @@ def soup_runs(
         entries = [_write_fold(new, kitchen, fold, *soups[fold]) for fold in folds]
         join_folds(new, folds, data.table, data.test is not None)
         names = [one.name for one in ingredients]
+        rows, metric = np.concatenate([data.folds.valid_rows(fold) for fold in folds]), new.metric
         alone = [
-            np.concatenate([kitchen.values(fold, (one,), False) for fold in folds])
+            kitchen.of_subjects(
+                rows, np.concatenate([kitchen.values(fold, (one,), False) for fold in folds])
+            )[1]
             for one in range(len(names))
         ]
-        nested = np.concatenate([kitchen.values(fold, *soups[fold]) for fold in folds])
-        rows = np.concatenate([data.folds.valid_rows(fold) for fold in folds])
-        targets, metric = data.table.labels[rows], new.metric
+        targets, nested = kitchen.of_subjects(
+            rows, np.concatenate([kitchen.values(fold, *soups[fold]) for fold in folds])
+        )
         scores = [score(targets, values, new.metrics) for values in alone]
         about: dict[str, Any] = {
             "members": dict(zip(names, scores, strict=True)),
@@ -112,7 +116,9 @@ def soup_runs(
         console.table(f"{new.name} and its ingredients", ["weights", metric.name, "in folds"], lines)
         if resamples:
             best = int(np.argmax([kitchen.sign * one[metric.name] for one in scores]))
-            groups = None if data.folds.groups is None else data.folds.groups[rows]
+            subjects = data.table.subjects
+            units = rows if subjects is None else rows[first_rows(subjects[rows])]
+            groups = None if data.folds.groups is None else data.folds.groups[units]
             gain = bootstrap_gain(metric, targets, nested, alone[best], groups, resamples, seed)
             about["gain"] = {"over": names[best], **gain.to_dict()}
             say_gain(new, names[best], gain, console)
@@ -147,7 +153,7 @@ def _write_fold(plan: Plan, kitchen: Kitchen, fold: int, soup: Soup, renew: bool
         "fold": fold,
         "weights": "best",
         "inference": plan.inference.record(),
-        "best": score(of_fold.labels, values, plan.metrics),
+        "best": score(*kitchen.of_subjects(rows, values), plan.metrics),
         "val_rows": len(rows),
         "seconds": time.perf_counter() - start,
     }

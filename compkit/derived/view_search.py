@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from compkit.derived.predicted import (
 from compkit.engine import Console, Ranks
 from compkit.ensemble import cross_fit, crossfit_parts
 from compkit.files import atomic_path
-from compkit.inference import ViewSearch, average_views, select_views
+from compkit.inference import ViewSearch, average_views, per_subject, select_views
 from compkit.results import score
 from compkit.run.outcome import derive_plan, open_derived
 from compkit.run.plan import Plan
@@ -54,7 +54,13 @@ def search_views(plan: Plan, numbers: Sequence[int], name: str, ranks: Ranks, co
         logits.append(_candidates(derived, every, fold, table, rows, ranks, console))
         rows_of.append(rows)
     rows = np.concatenate(rows_of)
-    targets, task, metric = table.labels[rows], plan.competition.task, plan.metric
+    targets, task = table.labels[rows], plan.competition.task
+    subjects = None if table.subjects is None else table.subjects[rows]
+
+    def judged(values: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and predictions of these of the OOF rows, or of the subjects that they show."""
+        shown = None if subjects is None else subjects[at]
+        return per_subject(targets[at], values[at], shown, plan.competition.subject_average)
 
     @functools.lru_cache(maxsize=256)
     def values_of(views: tuple[int, ...]) -> np.ndarray:
@@ -69,17 +75,20 @@ def search_views(plan: Plan, numbers: Sequence[int], name: str, ranks: Ranks, co
 
     def choose(on: np.ndarray) -> tuple[int, ...]:
         def worth(views: list[int]) -> float:
-            return float(metric(targets[on], values_of(tuple(sorted(views)))[on]))
+            return float(plan.metric(*judged(values_of(tuple(sorted(views))), on)))
 
-        chosen = select_views(worth, len(names), search.max_views, metric.greater_is_better)
+        chosen = select_views(worth, len(names), search.max_views, plan.metric.greater_is_better)
         return tuple(sorted(chosen))
 
     held_out = np.repeat(np.array(numbers), [len(one) for one in rows_of])
     groups = None if folds.groups is None else folds.groups[rows]
     parts = crossfit_parts(held_out, targets, groups)
     nested, chosen_without = cross_fit(choose, lambda views, at: values_of(views)[at], parts)
-    chosen = choose(np.arange(len(rows)))
-    _tell(console, plan, names, targets, values_of, chosen, nested)
+    everything = np.arange(len(rows))
+    chosen = choose(everything)
+    alone = [plan.metric(*judged(values_of((view,)), everything)) for view in range(len(names))]
+    honest, fitted = (plan.metric(*judged(values, everything)) for values in (nested, values_of(chosen)))
+    _tell(console, plan, names, alone, chosen, honest, fitted)
 
     settings = search.with_views([names[view] for view in chosen])
     chooser, scores = replace(plan, inference=settings), []
@@ -90,11 +99,11 @@ def search_views(plan: Plan, numbers: Sequence[int], name: str, ranks: Ranks, co
         write_oof(derived, fold, Predictions(of_fold.ids, nested[at]), of_fold)
         if done_fold(derived, trained, test is not None) is None:
             write_fold_test(derived, trained, test, ranks, console)
-        best = score(targets[at], nested[at], plan.metrics)
+        best = score(*judged(nested, at), plan.metrics)
         scores.append(write_scores(derived, trained, best, len(at), time.perf_counter() - start))
     about = {
         "inference": settings.record(),
-        "in_sample": score(targets, values_of(chosen), plan.metrics),
+        "in_sample": score(*judged(values_of(chosen), everything), plan.metrics),
         "views": [names[view] for view in chosen],
         "views_of_parts": {part: [names[view] for view in views] for part, views in chosen_without.items()},
     }
@@ -123,20 +132,18 @@ def _tell(
     console: Console,
     plan: Plan,
     names: list[str],
-    targets: np.ndarray,
-    values_of: Callable[[tuple[int, ...]], np.ndarray],
+    alone: Sequence[float],
     chosen: tuple[int, ...],
-    nested: np.ndarray,
+    honest: float,
+    fitted: float,
 ) -> None:
     """The candidates' own scores, what was chosen, and what it is worth on rows it was not chosen on."""
     metric = plan.metric
-    alone = [float(metric(targets, values_of((view,)))) for view in range(len(names))]
     lines = [
         [name, f"{one:.5f}", "chosen" if view in chosen else ""]
         for view, (name, one) in enumerate(zip(names, alone, strict=True))
     ]
     console.table("candidate views, each by itself", ["view", metric.name, ""], lines)
-    honest, fitted = float(metric(targets, nested)), float(metric(targets, values_of(chosen)))
     console.say(
         f"{metric.name} {honest:.5f} on rows that the views were not chosen on, {fitted:.5f} on those they were"
     )

@@ -32,6 +32,7 @@ class Aligned:
         test_of_folds: the same by fold, [M, T, C] each; None unless all runs keep them for all folds.
         fold_hash: of the split they share.
         folds: that split.
+        pictures: of each row, where these are subjects, the id of its first image, str [N].
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,7 @@ class Aligned:
     test_of_folds: dict[int, np.ndarray] | None
     fold_hash: str
     folds: Folds
+    pictures: np.ndarray | None = None
 
     @property
     def table(self) -> Table:
@@ -80,7 +82,8 @@ def align(members: Sequence[Member]) -> Aligned:
     columns = [[one.oof.classes.index(name) for name in oof.classes] for one in members]
     for one, row, column in zip(members, rows, columns, strict=True):
         _require_targets(first, one, row, column)
-    in_folds = pd.Index(first.folds.ids).get_indexer(pd.Index(oof.ids.astype(str)))
+    pictures = oof.ids.astype(str) if oof.pictures is None else oof.pictures
+    in_folds = pd.Index(first.folds.ids).get_indexer(pd.Index(pictures))
     groups = None if first.folds.groups is None else first.folds.groups[in_folds]
     folds = np.unique(oof.fold).tolist()
     all_keep = all(set(folds) <= set(one.test_of_folds) for one in members)
@@ -106,6 +109,7 @@ def align(members: Sequence[Member]) -> Aligned:
         else None,
         fold_hash=first.fold_hash,
         folds=first.folds,
+        pictures=oof.pictures,
     )
 
 
@@ -145,7 +149,8 @@ def _same(members: Sequence[Member], what: str, of: Callable[[Member], object], 
 def _require_rows(members: Sequence[Member]) -> None:
     """Every run must have predicted the out-of-fold rows of all the others."""
     everything = pd.Index(np.unique(np.concatenate([one.oof.ids for one in members])))
-    fold = dict(zip(members[0].folds.ids.tolist(), members[0].folds.fold.tolist(), strict=True))
+    pairs = (zip(one.oof.ids.tolist(), one.oof.fold.tolist(), strict=True) for one in members)
+    fold = dict(pair for of_run in pairs for pair in of_run)
     for one in members:
         lacking = everything.difference(pd.Index(one.oof.ids)).tolist()
         if not lacking:

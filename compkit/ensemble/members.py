@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from compkit.competition import Folds
+from compkit.inference import of_subjects
 from compkit.results import OutOfFold, read_oof, read_test
 from compkit.types import Predictions
 
@@ -91,7 +92,7 @@ def _read(folder: Path) -> Member:
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     oof = read_oof(folder / "oof.parquet", metrics.get("task"))
-    test = folder / "test.parquet"
+    test, how = folder / "test.parquet", config["competition"].get("subject_average", "mean")
     of_folds = {fold: folder / f"fold_{fold}" / "test.parquet" for fold in np.unique(oof.fold).tolist()}
     member = Member(
         name=folder.resolve().name,
@@ -102,7 +103,9 @@ def _read(folder: Path) -> Member:
         oof=oof,
         test=read_test(test, oof.classes) if test.is_file() else None,
         test_of_folds={
-            fold: read_test(path, oof.classes) for fold, path in of_folds.items() if path.is_file()
+            fold: of_subjects(read_test(path, oof.classes), how)
+            for fold, path in of_folds.items()
+            if path.is_file()
         },
     )
     _check_values(member)

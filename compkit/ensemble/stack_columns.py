@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from compkit.competition import Competition
 from compkit.competition.table import MISSING, first_few, parse_times, require_column
+from compkit.inference import first_rows
+from compkit.types import Table
 
 MAX_VALUES = 20  # of a text column that become columns of their own, the most frequent ones
 MIN_ROWS = 2  # that a text must occur in; what occurs once tells nothing of other rows
@@ -42,9 +45,11 @@ def read_columns(
         test_ids: of the test rows, [T], or None.
         limit: of training rows, as the runs had it.
 
+    Where images show subjects, the ids are those of subjects, and a column says the same of all their images.
+
     Raises:
-        ValueError: a column that tells the label or the fold, that train or test table lacks, or that is empty
-            throughout; ids that are not in the tables.
+        ValueError: a column that tells the label or the fold, that train or test table lacks, that is empty
+            throughout, or that differs between a subject's images; ids that are not in the tables.
     """
     if not names:
         return Columns(
@@ -53,12 +58,12 @@ def read_columns(
         )
     _refuse_leaks(competition, names)
     table = competition.read_train(limit)
-    train = _cells(table.frame, table.ids, ids, names, competition, "train_table")
+    train = _cells(table, ids, names, competition, "train_table")
     test = None
     if test_ids is not None:
         table = competition.read_test()
         key = "test_table" if competition.test_table is not None else "sample_submission"
-        test = _cells(table.frame, table.ids, test_ids, names, competition, key)
+        test = _cells(table, test_ids, names, competition, key)
     for name in names:
         _type_column(name, train, test, competition)
     return Columns(train, test)
@@ -141,15 +146,14 @@ def _refuse_leaks(competition: Competition, names: Sequence[str]) -> None:
 
 
 def _cells(
-    frame: pd.DataFrame,
-    table_ids: np.ndarray,
+    table: Table,
     ids: np.ndarray,
     names: Sequence[str],
     competition: Competition,
     key: str,
 ) -> pd.DataFrame:
     """The columns of these ids, in their order."""
-    path = competition.path / str(getattr(competition, key))
+    path, frame = competition.path / str(getattr(competition, key)), table.frame
     for name in names:
         if key == "train_table":
             require_column(frame, name, path, "columns")
@@ -159,6 +163,12 @@ def _cells(
                 f"{first_few(frame.columns, 40)}. Train the runs with competition.test_table set to a CSV that has it, "
                 "or leave it out of columns."
             )
+    table_ids = table.ids
+    if table.subjects is not None:
+        first = first_rows(table.subjects)
+        table_ids = table.subjects[first]
+        _require_one_a_subject(frame[list(names)], table.subjects, path)
+        frame = frame.iloc[first]
     rows = pd.Index(table_ids).get_indexer(pd.Index(ids))
     if (rows < 0).any():
         raise ValueError(
@@ -166,6 +176,17 @@ def _cells(
             f"{first_few(ids[rows < 0].tolist())}. Columns can only be read from the data the runs were trained on."
         )
     return frame.iloc[rows][list(names)].reset_index(drop=True)
+
+
+def _require_one_a_subject(frame: pd.DataFrame, subjects: np.ndarray, path: Path) -> None:
+    for name in frame:
+        values = frame[name].astype(str).groupby(subjects).nunique()
+        several = values[values > 1].index.tolist()
+        if several:
+            raise ValueError(
+                f"columns: {name!r} of {path} differs between the images of {len(several)} subjects, such as "
+                f"{several[0]!r}, and predictions are of subjects. Leave it out of columns."
+            )
 
 
 def _type_column(name: str, train: pd.DataFrame, test: pd.DataFrame | None, competition: Competition) -> None:

@@ -5,6 +5,7 @@ from compkit.inference.flips import FlippedLabels
 from compkit.inference.predict import predict_logits, predict_views, try_views
 from compkit.inference.search import ViewSearch, select_views
 from compkit.inference.settings import AVERAGES, InferenceSettings
+from compkit.inference.subjects import average_rows, average_subjects, first_rows, of_subjects, per_subject
 from compkit.inference.views import View
 
 __all__ = [
@@ -15,7 +16,12 @@ __all__ = [
     "View",
     "ViewSearch",
     "activate",
+    "average_rows",
+    "average_subjects",
     "average_views",
+    "first_rows",
+    "of_subjects",
+    "per_subject",
     "predict_logits",
     "predict_views",
     "select_views",

@@ -7,7 +7,7 @@ import numpy as np
 
 from compkit.metrics.arrays import check_arrays
 from compkit.metrics.metric import Metric
-from compkit.types import Task
+from compkit.types import Limits, Task
 
 
 def grade_kappa(actual: np.ndarray, predicted: np.ndarray) -> float:
@@ -88,6 +88,8 @@ class QuadraticKappa(Metric):
                     "such as [0,4]."
                 )
             self.label_range = (int(label_range[0]), int(label_range[1]))
+        lowest, highest = self.label_range or (-np.inf, np.inf)
+        self.limits = Limits(lowest, highest, whole=True)
 
     def __call__(self, targets: np.ndarray, values: np.ndarray) -> float:
         return quadratic_kappa(targets, values, self.label_range)

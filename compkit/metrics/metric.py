@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from compkit.types import Task
+from compkit.types import NO_LIMITS, Limits, Task
 
 Kind = Literal["labels", "probabilities", "ranking", "values"]
 
@@ -28,12 +28,14 @@ class Metric:
         greater_is_better: whether a better model has the higher value.
         kind: what a submission judged by it holds (labels, probabilities, ranking, values).
         tasks: the tasks it can measure.
+        limits: which predictions it can judge; a submission holds no others.
     """
 
     name: str
     greater_is_better: bool = True
     kind: Kind
     tasks: tuple[Task, ...]
+    limits: Limits = NO_LIMITS
 
     def __call__(self, targets: np.ndarray, values: np.ndarray) -> float:
         """The score.

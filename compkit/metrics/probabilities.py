@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 
 from compkit.metrics.arrays import check_arrays, label_matrix, per_column
 from compkit.metrics.metric import Metric
-from compkit.types import Task
+from compkit.types import Limits, Task
 
 
 def log_loss(targets: np.ndarray, values: np.ndarray, eps: float = 1e-15) -> float:
@@ -144,6 +144,7 @@ class LogLoss(Metric):
     greater_is_better = False
     kind = "probabilities"
     tasks = (Task.MULTICLASS, Task.MULTILABEL)
+    limits = Limits(sums_to_one=True)
 
     def __init__(self, eps: float = 1e-15) -> None:
         self.eps = float(eps)

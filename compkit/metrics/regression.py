@@ -10,7 +10,7 @@ from sklearn.metrics import (
 
 from compkit.metrics.arrays import check_arrays, per_column
 from compkit.metrics.metric import Metric
-from compkit.types import Task
+from compkit.types import Limits, Task
 
 
 def rmse(targets: np.ndarray, values: np.ndarray) -> float:
@@ -128,6 +128,7 @@ class RMSLE(Metric):
     greater_is_better = False
     kind = "values"
     tasks = (Task.REGRESSION,)
+    limits = Limits(lowest=0)
 
     def __call__(self, targets: np.ndarray, values: np.ndarray) -> float:
         return rmsle(targets, values)

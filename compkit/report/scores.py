@@ -11,6 +11,7 @@ from compkit.report.analysis import baseline
 from compkit.report.plots import Line, line_chart
 from compkit.report.records import RunRecord
 from compkit.report.section import Card, Figure, Listing, Number, Section, Table, duration, number
+from compkit.results import last_scores
 from compkit.types import Task
 
 MAX_TERMS = 3  # lines in one chart; the names of more would not fit above it
@@ -44,7 +45,7 @@ def verdict(run: RunRecord) -> list[Card]:
         cards.append(Card("Without looking", number(constant[0]), f"{metric} of {constant[1]}"))
     if not _is_trained(run):
         return cards
-    last = float(np.mean([_value(fold["last"], metric) for fold in folds]))
+    last = float(np.mean([_value(last_scores(fold), metric) for fold in folds]))
     return [
         *cards,
         Card(
@@ -86,16 +87,17 @@ def fold_scores(run: RunRecord) -> Section:
     trained = _is_trained(run)
     columns = ["fold", "val images", main, *others]
     if trained:
-        columns += [f"{main} at last", "best epoch", "train images", "time", "img/s"]
+        of_images = ", of images" if any("last_per_picture" in fold for fold in metrics["folds"]) else ""
+        columns += [f"{main} at last{of_images}", "best epoch", "train images", "time", "img/s"]
     rows: list[list[object]] = []
     for fold in metrics["folds"]:
         row: list[object] = [str(fold["fold"]), fold["val_rows"]]
         row += [Number(_value(fold["best"], name)) for name in (main, *others)]
         if trained:
-            row += [Number(_value(fold["last"], main)), fold["best_epoch"], fold["train_rows"]]
+            row += [Number(_value(last_scores(fold), main)), fold["best_epoch"], fold["train_rows"]]
             row += [duration(fold["seconds"]), round(fold["images_per_second"])]
         rows.append(row)
-    last = [_value(fold["last"], main) for fold in metrics["folds"]] if trained else []
+    last = [_value(last_scores(fold), main) for fold in metrics["folds"]] if trained else []
     summary: list[tuple[str, dict[str, float | None], object]] = [("pooled", metrics["pooled"], "")]
     if len(metrics["folds"]) > 1:
         at_last = (Number(np.mean(last)), Number(np.std(last))) if trained else ("", "")

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from compkit.competition import Folds, validate_submission, write_submission
+from compkit.competition import Folds
 from compkit.engine import Console
 from compkit.files import atomic_path, write_text
 from compkit.postprocess import Postprocess
 from compkit.report import write_report
-from compkit.results import read_oof, read_test, score, summarise
+from compkit.results import read_oof, score, summarise
 from compkit.run.folder import check_name, check_writable, json_text, open_run
 from compkit.run.plan import Plan
-from compkit.run.tuned import Tuned, tune_run
+from compkit.run.submission_file import submit
+from compkit.run.tuned import tune_run
 
 ImageOf = Callable[[str], np.ndarray | None]
 
@@ -81,7 +82,7 @@ def conclude(
     metrics |= {} if tuned is None else {"postprocess": tuned.scores()}
     write_text(folder / "metrics.json", json_text(metrics))
     if (folder / "test.parquet").is_file():
-        submit(plan, folds, oof.classes, tuned)
+        submit(plan, folds, oof.classes, tuned, metrics)
     write_report(folder, image_of)
 
     columns = ["fold", *pooled, "best epoch", "seconds"]
@@ -108,31 +109,6 @@ def fold_scores(plan: Plan) -> list[dict[str, Any]]:
         best = score(oof.targets[rows], oof.values[rows], plan.metrics)
         entries.append({"fold": fold, "best": best, "val_rows": int(rows.sum())})
     return entries
-
-
-def submit(
-    plan: Plan, folds: Sequence[dict[str, Any]], classes: tuple[str, ...], tuned: Tuned | None = None
-) -> None:
-    """submission.csv in the sample's shape, read back, and submission.json: what it was made of."""
-    shape, path = plan.submission_shape, plan.folder / "submission.csv"
-    if shape is None:
-        return
-    # a plan of a run on disk has not read its tables, and may not know the classes
-    shape |= {"empty_token": plan.competition.empty_token, "classes": classes}
-    test = read_test(plan.folder / "test.parquet", classes)
-    test = test if tuned is None else tuned.of_test(test)
-    format = write_submission(path=path, predictions=test, top_k=getattr(plan.metric, "k", 5), **shape)
-    validate_submission(path=path, **shape)
-    manifest = {
-        "runs": plan.config.get("made", {}).get("runs", [plan.name]),
-        "folds": [one["fold"] for one in folds],
-        "weights": [one["weights"] for one in folds if "weights" in one],
-        "inference": folds[0].get("inference", plan.config["inference"]),
-        "postprocess": "none" if tuned is None else tuned.method.name,
-        "format": format,
-        "rows": len(test.ids),
-    }
-    write_text(plan.folder / "submission.json", json_text(manifest))
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:

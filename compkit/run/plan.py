@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from compkit.competition import AuxiliaryColumn, Competition
+from compkit.competition import AuxiliaryColumn, Competition, SubmissionShape, submission_shape
 from compkit.data import FixedScale, Mixing, NoMixing, Sampler, Scaling, VaryingScale
 from compkit.engine import Logger, TrainerSettings
 from compkit.inference import InferenceSettings
@@ -75,17 +75,10 @@ class Plan:
         return {"dynamic_size": True} if varies else {}
 
     @property
-    def submission_shape(self) -> dict[str, Any] | None:
-        """What checking, writing and reading back a submission agree on; None when none is wanted."""
-        competition = self.competition
-        if not self.predict_test or None in (competition.test_images, competition.sample_submission):
+    def submission_shape(self) -> SubmissionShape | None:
+        """What a submission has to look like; None when none is wanted."""
+        if not self.predict_test:
             return None
-        return {
-            "sample": competition.path / str(competition.sample_submission),
-            "classes": competition.classes,
-            "task": competition.task,
-            "format": competition.submission_format,
-            "metric_kind": self.metric.kind,
-            "id_column": competition.id_column,
-            "separator": competition.separator,
-        }
+        return submission_shape(
+            self.competition, self.metric.kind, self.metric.limits, getattr(self.metric, "k", 5)
+        )

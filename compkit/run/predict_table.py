@@ -13,8 +13,8 @@ from torch import Tensor
 from compkit.data import Loader
 from compkit.engine import Console, Ranks, choose_precision, gather_rows
 from compkit.files import atomic_path
-from compkit.inference import average_views, predict_views
-from compkit.results import as_test_predictions, mean_predictions, prediction_frame
+from compkit.inference import average_subjects, average_views, predict_views
+from compkit.results import as_test_predictions, mean_predictions, prediction_frame, subject_frame
 from compkit.run.assemble import make_loader
 from compkit.run.outcome import write_parquet
 from compkit.run.plan import Plan
@@ -44,7 +44,7 @@ def predict_rows(
     """What the fold says about these rows of the table, in their rising order, on every rank."""
     loader = loader or make_loader(plan, table, trained.preprocessing, ranks, augment=False)
     values = list(_predict_chunks(plan, loader, chunked(rows), trained, ranks))
-    return Predictions(table.ids[rows], np.concatenate(values))
+    return Predictions(table.ids[rows], np.concatenate(values), _subjects(table, rows))
 
 
 def predict_table(
@@ -68,7 +68,7 @@ def predict_table(
     for span, of_readable in zip(spans, found, strict=True):
         values = np.tile(trained.prior, (len(is_readable[span]), 1))
         values[is_readable[span]] = of_readable
-        yield Predictions(table.ids[span], values)
+        yield Predictions(table.ids[span], values, _subjects(table, span))
 
 
 def logits_of_views(plan: Plan, trained: TrainedFold, table: Table, rows: np.ndarray, ranks: Ranks) -> Tensor:
@@ -131,16 +131,29 @@ def mean_of_files(paths: Sequence[Path], classes: tuple[str, ...]) -> Iterator[P
 
 
 def join_folds(plan: Plan, folds: Sequence[int], table: Table, has_test: bool) -> None:
-    """oof.parquet, in the order of the table, and test.parquet, the mean, from the files of the folds."""
+    """oof.parquet, in the order of the table, and test.parquet, the mean, from the files of the folds.
+
+    The files of the folds are of images; these are of subjects, where images show such.
+    """
     folders = [plan.folder / f"fold_{fold}" for fold in folds]
     oof = pd.concat([pd.read_parquet(folder / "oof.parquet") for folder in folders], ignore_index=True)
     rows = pd.Index(table.ids).get_indexer(oof["id"])
     assert (rows >= 0).all() and oof["id"].is_unique
-    write_parquet(plan.folder / "oof.parquet", oof.iloc[np.argsort(rows)].reset_index(drop=True))
+    in_order = oof.iloc[np.argsort(rows)].reset_index(drop=True)
+    write_parquet(plan.folder / "oof.parquet", subject_frame(in_order, plan.competition.subject_average))
     if has_test:
-        classes = plan.competition.classes
-        parts = mean_of_files([folder / "test.parquet" for folder in folders], classes)
-        write_chunks(plan.folder / "test.parquet", parts, -1, classes)
+        tests = [folder / "test.parquet" for folder in folders]
+        join_test(plan, tests, plan.folder / "test.parquet", plan.competition.classes)
+
+
+def join_test(plan: Plan, paths: Sequence[Path], path: Path, classes: tuple[str, ...]) -> None:
+    """The mean of the folds' predictions, of subjects where images show such; only one chunk is in memory."""
+    parts = average_subjects(mean_of_files(paths, classes), plan.competition.subject_average)
+    write_chunks(path, parts, -1, classes)
+
+
+def _subjects(table: Table, rows: np.ndarray | slice) -> np.ndarray | None:
+    return None if table.subjects is None else table.subjects[rows]
 
 
 def _predict_chunks(

@@ -11,15 +11,16 @@ import numpy as np
 from compkit.competition import (
     AuxiliaryLabels,
     Folds,
-    check_submission_shape,
     make_folds,
     read_auxiliary,
     read_folder,
 )
 from compkit.data import BadImage, Preprocessing, find_bad_images, is_deep
 from compkit.engine import Console, Ranks, cpu_cores
+from compkit.inference import first_rows
 from compkit.postprocess import Postprocess
 from compkit.run.plan import Plan
+from compkit.run.submission_file import check_shape
 from compkit.run.teachers import open_teachers
 from compkit.semi import MeanTeacher, PseudoLabels
 from compkit.types import Table, Task
@@ -67,8 +68,7 @@ def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
     table = competition.read_train(plan.limit)
     has_test = plan.predict_test and competition.test_images is not None
     test = competition.read_test() if has_test else None
-    if plan.submission_shape is not None:
-        check_submission_shape(**plan.submission_shape)
+    check_shape(plan, console)
     table = _without_bad_images(plan, table, ranks, console)
     unreadable = np.empty(0, dtype=np.int64)
     if test is not None:
@@ -141,8 +141,15 @@ def first_logits(counts: np.ndarray | None, rows: int, task: Task) -> np.ndarray
 
 
 def picture_of(tables: list[Table], preprocessing: Preprocessing) -> Callable[[str], np.ndarray | None]:
-    """A function from an id to its picture as the network gets it, uint8 [H, W, 3]; None for unknown ids."""
+    """A function from an id to its picture as the network gets it, uint8 [H, W, 3]; None for unknown ids.
+
+    The picture of a subject is its first one.
+    """
     files = {id: names for table in tables for id, names in zip(table.ids, table.files, strict=True)}
+    for table in tables:
+        if table.subjects is not None:
+            first = first_rows(table.subjects)
+            files |= dict(zip(table.subjects[first], table.files[first], strict=True))
 
     def picture(id: str) -> np.ndarray | None:
         if id not in files:
@@ -216,10 +223,13 @@ def _split(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Folds:
         "predefined": competition.fold_column,
     }
     of_rows = {key: None if name is None else table.frame[name].to_numpy() for key, name in columns.items()}
+    if of_rows["groups"] is None:
+        of_rows["groups"] = table.subjects
+    given = competition.validation_folds
     folds = make_folds(
         table,
         competition.task,
-        plan.folds,
+        plan.folds if given is None else len(given),
         scheme=competition.fold_scheme,
         seed=plan.fold_seed,
         holdout_fraction=competition.holdout_fraction,

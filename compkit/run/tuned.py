@@ -120,7 +120,8 @@ def tune_run(plan: Plan, oof: OutOfFold, console: Console) -> Tuned | None:
     if not isinstance(method, Postprocess):
         return None
     method.check(oof.task, metric)
-    parts = crossfit_parts(oof.fold, oof.targets, read_groups(plan.folder, oof.ids), plan.fold_seed)
+    groups = read_groups(plan.folder, oof.ids if oof.pictures is None else oof.pictures)
+    parts = crossfit_parts(oof.fold, oof.targets, groups, plan.fold_seed)
     console.say(
         f"postprocess={method.name}: learning on {len(parts)} out-of-fold rows, and without each part of them"
     )
@@ -163,7 +164,7 @@ def untaught(method: Postprocess, oof: OutOfFold, parts: np.ndarray) -> list[str
 
 
 def read_groups(folder: Path, ids: np.ndarray) -> np.ndarray | None:
-    """The groups of these rows by a run's folds.csv, str [N]; None where it has none."""
+    """The groups of these images by a run's folds.csv, str [N]; None where it has none."""
     folds = Folds.read(folder / "folds.csv")
     if folds.groups is None:
         return None

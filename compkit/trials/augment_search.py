@@ -21,6 +21,7 @@ from compkit.engine import Console, Ranks, choose_device, choose_threads
 from compkit.files import atomic_path, free_path, write_text
 from compkit.pipeline import run_fold
 from compkit.randomness import restore_rng, rng_state
+from compkit.results import last_scores
 from compkit.run.assemble import try_parts
 from compkit.run.plan import Plan
 from compkit.run.prepare import Prepared, prepare
@@ -125,7 +126,7 @@ def proxy_score(
         fold = 0 if plan.train_folds is None else plan.train_folds[0]
         # budget_minutes ends the search, between two trials
         scores = run_fold(one, data, preprocessing, fold, ranks, Console(quiet=True), Deadline(None))
-    return float(scores["last"][plan.metric.name])
+    return float(last_scores(scores)[plan.metric.name])
 
 
 def smaller(image_size: int | Sequence[int], share: float) -> int | list[int]:

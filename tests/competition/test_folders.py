@@ -75,3 +75,19 @@ def test_channel_files_are_one_picture(tmp_path):
     touch(tmp_path, "train/cat/1_r.png", "train/cat/1_g.png", "train/dog/1_r.png", "train/dog/1_g.png")
     frame = read_class_folders(tmp_path, "train", "id", "label", ["_r", "_g"])
     assert frame["id"].tolist() == ["cat/1.png", "dog/1.png"]
+
+
+def test_ids_at_any_depth_must_differ(tmp_path):
+    touch(tmp_path, "test/a/01.png", "test/b/deep/02.png")
+    assert ids_in_folder(tmp_path, "test/**/{id}.png", KEY).tolist() == ["01", "02"]
+    touch(tmp_path, "test/b/01.png")
+    with pytest.raises(
+        ValueError, match=r"1 ids name more than one image, first 'test/[ab]/01\.png', 'test/[ab]/01"
+    ):
+        ids_in_folder(tmp_path, "test/**/{id}.png", KEY)
+
+
+def test_ids_of_folders_of_pictures_and_of_channels(tmp_path):
+    touch(tmp_path, "test/7/a.png", "test/7/b.png", "test/8/a.png", "rg/red/7.png", "rg/green/7.png")
+    assert ids_in_folder(tmp_path, "test/{id}/*.png", KEY).tolist() == ["7", "8"]
+    assert ids_in_folder(tmp_path, "rg/{channel}/{id}.png", KEY, ["red", "green"]).tolist() == ["7"]

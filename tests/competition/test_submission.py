@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compkit.competition import Competition, validate_submission, write_submission
+from compkit.competition import Competition, SubmissionShape
 from compkit.types import Predictions, Task
 
 IDS = ["02", "1", "NA"]
-THREE = ["cat", "dog", "elk"]
+THREE = ("cat", "dog", "elk")
 
 
 def softmax(values):
@@ -33,11 +33,10 @@ def submit(sample, values, classes, task, ids=IDS, **keys):
     """Write from a shuffled order, validate, and return the rows as a plain CSV reader sees them."""
     path = sample.parent / "run" / "submission.csv"
     shuffled = np.random.default_rng(0).permutation(len(ids))
-    write_submission(
-        path, sample, Predictions(np.array(ids)[shuffled], values[shuffled]), classes, task, **keys
-    )
-    keys.pop("top_k", None)
-    validate_submission(path, sample, classes, task, **keys)
+    shape = SubmissionShape(sample, tuple(classes), task, **keys)
+    written = shape.write(path, Predictions(np.array(ids)[shuffled], values[shuffled]))
+    assert written == shape.check()
+    shape.validate(path)
     with path.open(newline="") as file:
         return list(csv.reader(file))
 
@@ -179,7 +178,7 @@ def test_old_submission_survives_a_failed_write(sample, tmp_path, monkeypatch):
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
     with pytest.raises(OSError, match="disk full"):
-        write_submission(path, sample(), Predictions(np.array(IDS), PROBS), THREE, Task.MULTICLASS)
+        SubmissionShape(sample(), THREE, Task.MULTICLASS).write(path, Predictions(np.array(IDS), PROBS))
     assert path.read_text() == "old" and len(list(tmp_path.iterdir())) == 2
 
 
@@ -212,7 +211,7 @@ def test_validation_finds_wrong_names(sample, tmp_path, task, header, rows, mess
     path = tmp_path / "submission.csv"
     path.write_text("\n".join([header, *rows]) + "\n")
     with pytest.raises(ValueError, match=message):
-        validate_submission(path, sample(), THREE, task)
+        SubmissionShape(sample(), THREE, task).validate(path)
 
 
 @pytest.mark.parametrize("cell", ["", "nan", "1.1", "-0.1", "x", "inf"])
@@ -220,7 +219,7 @@ def test_validation_finds_wrong_probabilities(sample, tmp_path, cell):
     path = tmp_path / "submission.csv"
     path.write_text(f"id,cat,dog\n02,0.5,0.5\n1,0.5,{cell}\nNA,1,0\n")
     with pytest.raises(ValueError, match=f"column 'dog' are wrong, first '{cell}' of id '1'; .* from 0 to 1"):
-        validate_submission(path, sample("id,cat,dog"), ["cat", "dog"], Task.MULTICLASS)
+        SubmissionShape(sample("id,cat,dog"), ("cat", "dog"), Task.MULTICLASS).validate(path)
 
 
 @pytest.mark.parametrize("cell", ["", "nan", "x", "inf"])
@@ -228,19 +227,19 @@ def test_validation_finds_wrong_values(sample, tmp_path, cell):
     path = tmp_path / "submission.csv"
     path.write_text(f"id,x\n02,-5\n1,{cell}\nNA,1e3\n")
     with pytest.raises(ValueError, match=f"first '{cell}' of id '1'; expected a finite number"):
-        validate_submission(path, sample("id,x"), ["x"], Task.REGRESSION)
+        SubmissionShape(sample("id,x"), ("x",), Task.REGRESSION).validate(path)
 
 
 def test_validation_of_a_ranking_allows_no_empty_cell(sample, tmp_path):
     path = tmp_path / "submission.csv"
     path.write_text("id,label\n02,cat dog\n1,\nNA,elk\n")
     with pytest.raises(ValueError, match="first '' of id '1'; expected different names"):
-        validate_submission(path, sample(), THREE, Task.MULTILABEL, metric_kind="ranking")
+        SubmissionShape(sample(), THREE, Task.MULTILABEL, metric_kind="ranking").validate(path)
 
 
 def test_missing_submission(sample, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"b\.csv: no such file"):
-        validate_submission(tmp_path / "b.csv", sample(), THREE, Task.MULTICLASS)
+        SubmissionShape(sample(), THREE, Task.MULTICLASS).validate(tmp_path / "b.csv")
 
 
 def test_from_csv_to_submission_names_never_change(sample, tmp_path):

@@ -1,6 +1,7 @@
 import pytest
 
-from compkit.competition.submission_format import FORMATS, check_submission_shape, resolve_format
+from compkit.competition import SubmissionShape
+from compkit.competition.submission_format import FORMATS, resolve_format, resolve_long_format
 from compkit.types import Task
 
 TWO, THREE = ["cat", "dog"], ["cat", "dog", "elk"]
@@ -22,6 +23,9 @@ TWO, THREE = ["cat", "dog"], ["cat", "dog", "elk"]
         (["label"], THREE, Task.MULTILABEL, "ranking", "ranking"),
         (["cat"], ["cat"], Task.MULTILABEL, "labels", "probabilities"),
         (["y", "x"], ["x", "y"], Task.REGRESSION, "values", "values"),
+        (["x"], ["x", "y"], Task.REGRESSION, "values", "values"),
+        (["cat", "dog"], THREE, Task.MULTILABEL, "labels", "probabilities"),
+        (["elk"], THREE, Task.MULTICLASS, "probabilities", "probabilities"),
         (["prediction"], ["angle"], Task.REGRESSION, "values", "values"),
     ],
 )
@@ -34,12 +38,9 @@ def test_auto(columns, classes, task, kind, want):
     "columns, classes, task, format",
     [
         (["cat", "cow"], TWO, Task.MULTICLASS, "auto"),
-        (["cat", "dog"], THREE, Task.MULTILABEL, "auto"),
         (["cat", "dog", "elk"], TWO, Task.MULTICLASS, "auto"),
-        (["cat"], THREE, Task.MULTICLASS, "auto"),
         (["label"], THREE, Task.MULTICLASS, "probabilities"),
         (["x", "z"], ["x", "y"], Task.REGRESSION, "auto"),
-        (["x"], ["x", "y"], Task.REGRESSION, "values"),
     ],
 )
 def test_columns_that_are_not_the_classes_name_both(columns, classes, task, format):
@@ -48,6 +49,18 @@ def test_columns_that_are_not_the_classes_name_both(columns, classes, task, form
     message = str(caught.value)
     assert "competition.classes" in message
     assert all(repr(name) in message for name in [*columns, *classes])
+
+
+def test_a_row_for_each_class_holds_a_number():
+    assert resolve_long_format(Task.MULTICLASS, "probabilities") == "probabilities"
+    assert resolve_long_format(Task.REGRESSION) == "values"
+    for task, format in (
+        (Task.MULTILABEL, "labels"),
+        (Task.MULTICLASS, "ranking"),
+        (Task.REGRESSION, "labels"),
+    ):
+        with pytest.raises(ValueError, match=f"submission_format={format}: the sample has a row for each"):
+            resolve_long_format(task, format)
 
 
 def test_the_differing_names_are_told_apart():
@@ -93,14 +106,19 @@ def test_unknown_format_and_missing_columns():
 
 def test_the_sample_is_checked_before_training(tmp_path):
     sample = tmp_path / "sample_submission.csv"
+
+    def check(classes=TWO, **keys):
+        return SubmissionShape(sample, tuple(classes), Task.MULTICLASS, **keys).check()
+
     with pytest.raises(FileNotFoundError, match=r"competition\.sample_submission"):
-        check_submission_shape(sample, TWO, Task.MULTICLASS)
+        check()
     sample.write_text("image,dog,cat\n1,0,0\n")
-    assert check_submission_shape(sample, TWO, Task.MULTICLASS, id_column="image") == "probabilities"
-    with pytest.raises(ValueError, match=r"column 'id' not found.*competition\.id_column"):
-        check_submission_shape(sample, TWO, Task.MULTICLASS)
+    assert check(id_column="image") == "probabilities"
+    with pytest.raises(ValueError, match=r"column 'id' not found.*competition\.sample_id_column"):
+        check()
+    sample.write_text("image,dog,cow\n1,0,0\n")
     with pytest.raises(ValueError, match=r"sample_submission\.csv: its columns are not the classes"):
-        check_submission_shape(sample, THREE, Task.MULTICLASS, id_column="image")
+        check(THREE, id_column="image")
     sample.write_text("image,dog,cat\n1,0,0\n1,0,0\n")
     with pytest.raises(ValueError, match="1 ids occur more than once"):
-        check_submission_shape(sample, TWO, Task.MULTICLASS, id_column="image")
+        check(id_column="image")

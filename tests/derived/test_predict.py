@@ -165,7 +165,7 @@ def test_one_file_goes_on_too_and_only_with_the_same_settings(trained, monkeypat
     plan, path = looking(trained, views=FLIPS), tmp_path / "p.parquet"
     want = values(predict_run(plan, "test", output=str(tmp_path / "want.parquet")))
     with monkeypatch.context() as patch:
-        patch.setattr("compkit.derived.predict.mean_of_files", lambda *given: 1 / 0)
+        patch.setattr("compkit.run.predict_table.mean_of_files", lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             predict_run(plan, "test", output=str(path))
     assert len(list((tmp_path / ".p.parquet.folds").glob("*.parquet"))) == 2
@@ -174,7 +174,7 @@ def test_one_file_goes_on_too_and_only_with_the_same_settings(trained, monkeypat
     assert capsys.readouterr().out.count("predicted already") == 2
     assert np.array_equal(values(path), want) and not (tmp_path / ".p.parquet.folds").exists()
     with monkeypatch.context() as patch:
-        patch.setattr("compkit.derived.predict.mean_of_files", lambda *given: 1 / 0)
+        patch.setattr("compkit.run.predict_table.mean_of_files", lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             predict_run(plan, "test", output=str(tmp_path / "q.parquet"))
     predict_run(load_plan(trained), "test", output=str(tmp_path / "q.parquet"))
