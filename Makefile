@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
 # --no-compile: only the modules that are used get compiled, on first import, which saves half a minute
-.PHONY: demo test lint clean
+.PHONY: demo test exhaustive lint clean
 
 demo: $(VENV)/demo-installed
 	$(BIN)/python train.py model=resnet18 name=demo resume=true
@@ -15,6 +15,10 @@ demo: $(VENV)/demo-installed
 
 test: $(VENV)/dev-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+# more made-up downloads and variants of them than `make test` tries
+exhaustive: $(VENV)/dev-installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal -m exhaustive tests
 
 lint: $(VENV)/dev-installed
 	$(BIN)/ruff check .

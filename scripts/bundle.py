@@ -15,7 +15,7 @@ def main(cfg):
 
     output = Path(cfg.output).expanduser()
     packages = None if cfg.packages is None else Path(cfg.packages).expanduser()
-    upload = Upload(cfg.name or slug(output.name), cfg.competition, cfg.max_minutes)
+    upload = Upload(cfg.name or slug(output.name), cfg.slug, cfg.max_minutes)
     target = Target(packages, str(cfg.python), cfg.platform, cfg.wheels, cfg.wheel_source)
     with Console() as console:
         make_bundle(list(cfg.runs), output, upload, target, console)

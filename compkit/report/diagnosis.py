@@ -19,7 +19,9 @@ def diagnosis(findings: Sequence[Finding]) -> list[Section]:
     wrong = [one for one, _ in grouped(findings) if one.status in PROBLEMS]
     looked = [one.message for one, _ in grouped(findings) if one.status == Status.SKIP]
     if wrong:
-        verdict = f"{len(wrong)} finding(s) ask for something to be done. A warning is a matter of statistics."
+        verdict = (
+            f"{len(wrong)} finding(s) ask for something to be done. A warning is a matter of statistics."
+        )
     else:
         verdict = "Nothing is wrong with the curves, as far as their rules can tell."
     rows: list[list[object]] = [

@@ -1,0 +1,127 @@
+"""What histories say: rules over the curves of each fold, over all folds, and over out-of-fold predictions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from compkit.doctor.curves import read_curves
+from compkit.doctor.ending_rules import plateau, train_longer, underfit
+from compkit.doctor.facts import FoldFacts
+from compkit.doctor.findings import Finding, Status
+from compkit.doctor.fold_rules import label_noise, odd_fold
+from compkit.doctor.run_facts import FoldRecord, read_folds
+from compkit.doctor.training_rules import divergence, first_epoch, non_finite, not_learning, slow
+from compkit.doctor.validation_rules import chance, explosion, gap, oscillation, overfit
+from compkit.types import Task
+
+RULES = (
+    non_finite,
+    first_epoch,
+    not_learning,
+    slow,
+    divergence,
+    explosion,
+    chance,
+    oscillation,
+    overfit,
+    gap,
+    plateau,
+    underfit,
+    train_longer,
+)
+NEED_PRIOR = (first_epoch, not_learning, slow, divergence, explosion, chance, plateau, underfit)
+# a finding explains others, which then say nothing new
+EXPLAINS = {
+    "non_finite": ("divergence", "not_learning", "first_epoch", "slow", "plateau", "underfit", "gap", "overfit"),
+    "not_learning": ("slow", "plateau", "underfit", "train_longer", "oscillation", "gap", "overfit"),
+    "explosion": ("oscillation", "train_longer", "overfit"),
+    "divergence": ("not_learning", "oscillation", "overfit", "plateau", "underfit", "train_longer"),
+    "slow": ("underfit", "train_longer", "plateau"),
+    "chance": ("slow", "gap", "overfit", "oscillation", "train_longer"),
+    "plateau": ("underfit",),
+}  # fmt: skip
+
+
+def diagnose(history: pd.DataFrame, facts: FoldFacts) -> list[Finding]:
+    """What a fold's curves say, finished or under way.
+
+    Args:
+        history: a row an epoch, as in history.csv.
+        facts: of the fold.
+
+    Returns:
+        The rules that fired, worst first; a PASS when none did, and a SKIP for rules that this loss leaves without a
+        reference.
+    """
+    if not len(history):
+        return []
+    curves = read_curves(history, facts)
+    fired = [finding for rule in RULES if (finding := rule(curves, facts)) is not None]
+    explained = {name for one in fired for name in EXPLAINS.get(one.check, ())}
+    found = [one for one in fired if one.check not in explained]
+    skipped = NEED_PRIOR if facts.prior is None else ()
+    if not any(one.status in (Status.WARN, Status.FAIL) for one in found):
+        count = len(RULES) - len(skipped)
+        found.append(
+            Finding(
+                "curves", Status.PASS, f"{count} rules looked at {len(curves)} epoch(s): nothing is wrong."
+            )
+        )
+    if skipped:
+        names = ", ".join(rule.__name__ for rule in skipped)
+        found.append(
+            Finding(
+                "curves",
+                Status.SKIP,
+                f"The loss of guessing is not known for this loss, sampler or head, so {names} had no reference.",
+            )
+        )
+    order = list(Status)
+    found.sort(key=lambda one: -order.index(one.status))
+    return [replace(one, evidence={"fold": facts.fold, **one.evidence}) for one in found]
+
+
+def diagnose_folds(scores: Mapping[int, float], facts: Mapping[int, FoldFacts]) -> list[Finding]:
+    """What folds say beside each other.
+
+    Args:
+        scores: of each fold that has ended, its best score.
+        facts: of the same folds.
+    """
+    return odd_fold(scores, facts)
+
+
+def diagnose_labels(records: Sequence[FoldRecord]) -> list[Finding]:
+    """What out-of-fold predictions say of the labels; nothing but of multiclass folds that have ended."""
+    ended = [one for one in records if one.oof is not None and one.facts.task == Task.MULTICLASS]
+    if not ended:
+        return []
+    oofs = [one.oof for one in ended if one.oof is not None]
+    targets, values = (
+        np.concatenate(parts) for parts in zip(*((oof.targets, oof.values) for oof in oofs), strict=True)
+    )
+    found = label_noise(targets, values, [one.facts for one in ended])
+    return [] if found is None else [found]
+
+
+def diagnose_run(folder: Path) -> list[Finding]:
+    """What a run's folder says, finished or not; nothing of a run that was made of others or has no validation.
+
+    Raises:
+        FileNotFoundError: the folder is no run's.
+        ValueError: a file in it is not what a run writes.
+    """
+    records = read_folds(Path(folder))
+    found = [finding for one in records.values() for finding in diagnose(one.history, one.facts)]
+    scores = {fold: one.best for fold, one in records.items() if one.best is not None}
+    facts = {fold: one.facts for fold, one in records.items()}
+    return found + diagnose_folds(scores, facts) + diagnose_labels(list(records.values()))
+
+
+def diagnose_fold(folder: Path, fold: int) -> list[Finding]:
+    """What one fold of a run says, at its end or while it is trained; raises as `diagnose_run`."""
+    record = read_folds(Path(folder))[fold]
+    return diagnose(record.history, record.facts) + diagnose_labels([record])

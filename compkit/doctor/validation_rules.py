@@ -1,0 +1,249 @@
+"""Rules about validation beside training: does what is learnt hold for other pictures.
+
+H is the loss of the best answer that looks at no picture, T the training loss, V the validation loss.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from compkit.doctor.curves import Curves
+from compkit.doctor.facts import FoldFacts
+from compkit.doctor.findings import Finding, Status
+from compkit.doctor.scores import perfect_score
+
+GAP_NOTED = 0.05  # of a score, or of the share of H that is explained
+GAP_OF_SCORE, GAP_OF_LOSS = 0.15, 0.5  # beyond which something should be done
+NO_BETTER = 0.97  # of the loss of guessing
+MANY_TIMES = 5.0  # the loss of guessing
+LAG_STEPS = 50  # for which batch norm's statistics are still in part those of the start
+
+
+def explosion(curves: Curves, facts: FoldFacts) -> Finding | None:
+    """The validation loss is many times that of guessing, and not because training pictures are known by heart."""
+    if facts.prior is None or facts.valid_prior is None:
+        return None
+    # before, batch norm's statistics lag behind; a small training loss means overconfidence instead
+    told = (curves.steps >= LAG_STEPS) & (curves.train > 0.3 * facts.prior) & np.isfinite(curves.valid)
+    ratio = np.where(told, curves.valid / facts.valid_prior, 0.0)
+    if not len(ratio) or ratio.max() <= MANY_TIMES:
+        return None
+    at = int(ratio.argmax())
+    return Finding(
+        "explosion",
+        Status.WARN,
+        f"The validation loss of epoch {int(curves.epochs[at])} is {curves.valid[at]:.4g}, {ratio[at]:.1f} times that "
+        f"of guessing ({facts.valid_prior:.4g}), with a training loss of {curves.train[at]:.4g}: steps were too large.",
+        value=float(ratio[at]),
+        expected=f"below {MANY_TIMES:g} times the loss of guessing",
+        remedy=f"Lower the rate, lr={curves.lr.max() / 10:.1g} (scripts/lr_find.py finds one), or warm up: "
+        "schedule.warmup_epochs=1.",
+    )
+
+
+def oscillation(curves: Curves, facts: FoldFacts) -> Finding | None:
+    """The validation loss jumps up and down, by more than the choice of its rows explains, to the end."""
+    curves = curves.since(facts.frozen_epochs)
+    valid, gain = curves.valid[len(curves) // 3 :], curves.gain[len(curves) // 3 :]
+    error = facts.error_of(abs(float(np.median(gain)))) if len(gain) else None
+    if len(valid) < 7 or len(curves.restarts) or error is None or not np.isfinite(valid).all():
+        return None
+    if facts.valid_prior is not None and np.median(valid) < 0.1 * facts.valid_prior:
+        return None
+    steps, moves = np.diff(valid), np.abs(np.diff(gain))
+    flips = float((steps[1:] * steps[:-1] < 0).mean())
+    jump = float(np.median(np.abs(steps) / valid[1:]))
+    calm = np.abs(steps[-max(2, len(steps) // 4) :] / valid[-max(2, len(steps) // 4) :]).mean() < 0.05
+    if flips <= 0.6 or jump <= 0.15 or calm or np.median(moves) <= 2 * error:
+        return None
+    return Finding(
+        "oscillation",
+        Status.WARN,
+        f"Over the last two thirds of the epochs the validation loss turned around {flips:.0%} of the time and moved "
+        f"by {jump:.0%} an epoch, {facts.metric} by {np.median(moves):.4g}.",
+        value=jump,
+        expected="turns at most 60 %, moves at most 15 %, the score's at most twice its standard error "
+        f"({error:.2g} with {facts.val_rows} rows)",
+        remedy=f"Lower the rate, lr={curves.lr.max() / 3:.1g}, take larger batches (batch_size=…, "
+        "trainer.accumulate=4), or average the weights: averaging=ema.",
+        evidence={"flips": flips, "score_error": error, "score_moves": float(np.median(moves))},
+    )
+
+
+def overfit(curves: Curves, facts: FoldFacts) -> Finding | None:
+    """The validation loss rises while the training loss falls: overconfidence, or worse where the score falls too.
+
+    Medians stand for the end of the curves: at a high rate single epochs stray far.
+    """
+    curves = curves.since(facts.frozen_epochs)
+    usable = len(curves) >= 5 and curves.has_settled and np.isfinite(curves.valid).all()
+    if not usable or len(curves.restarts):
+        return None
+    end, at = slice(-max(3, curves.last_epochs), None), int(curves.valid.argmin())
+    train, valid, score = (float(np.median(one[end])) for one in (curves.train, curves.valid, curves.gain))
+    least, whole = float(curves.valid[at]), len(curves) if facts.is_over else facts.epochs
+    is_noticeable = facts.valid_prior is None or valid - least > 0.05 * facts.valid_prior
+    if at + 1 >= 0.7 * whole or valid <= 1.1 * least or train > 0.9 * curves.train[at] or not is_noticeable:
+        return None
+    seen = (
+        f"The validation loss was least in epoch {int(curves.epochs[at])}, {least:.4g}, and is {valid:.4g} at the end, "
+        f"while the training loss went on falling from {curves.train[at]:.4g} to {train:.4g}"
+    )
+    found = Finding(
+        "overfit", Status.INFO, seen, valid / least, "at most 1.1 times the least validation loss"
+    )
+    best = float(curves.gain.max())
+    error = facts.error_of(abs(best))
+    if error is None or curves.gain[end].max() == best or score >= best - 2 * error:
+        kept = (
+            f"; {facts.metric} did not get worse, so only the probabilities became too sure: loss=label_smoothing or "
+            "postprocess=temperature where they count."
+        )
+        return replace(found, message=seen + kept)
+    fell = f"{seen}; {facts.metric} went from {abs(best):.4g} to {abs(score):.4g}"
+    if facts.stops_early:
+        return replace(found, message=f"{fell}, where trainer.early_stopping_epochs ended it.")
+    return Finding(
+        "overfit",
+        Status.WARN,
+        f"{fell}.",
+        found.value,
+        f"{found.expected}, or {facts.metric} within {2 * error:.2g} of its best (2 standard errors)",
+        remedy="Augment more (augment=medium, mixing=mixup), regularise (optimizer.weight_decay=…, "
+        "model/neck=dropout), get more data, or stop early: trainer.early_stopping_epochs=5.",
+        evidence={"best_epoch": int(curves.epochs[at]), "score_error": error},
+    )
+
+
+def gap(curves: Curves, facts: FoldFacts) -> Finding | None:
+    """Training pictures are known far better than validation pictures."""
+    if not facts.is_over or len(curves) < 3 or curves.is_in_new_cycle or not curves.has_settled:
+        return None
+    gaps = [one for one in measured_gaps(curves, facts) if one.difference > max(GAP_NOTED, 4 * one.error)]
+    if not gaps:
+        return None
+    found = max(gaps, key=lambda one: one.difference / one.limit)
+    limit = max(found.limit, 4 * found.error)
+    message = (
+        f"{found.what}: at least {found.train:.3f} in training, {found.valid:.3f} in validation at the end."
+    )
+    if found.difference <= limit:
+        return Finding("gap", Status.INFO, message, found.difference, f"a difference of at most {limit:.2f}")
+    return Finding(
+        "gap",
+        Status.WARN,
+        message,
+        found.difference,
+        f"a difference of at most {limit:.2f}",
+        remedy="The network knows its pictures by heart: augment (augment=medium, mixing=mixup), regularise "
+        "(model/neck=dropout, optimizer.weight_decay=…), start from pretrained weights (model.pretrained=true), get "
+        "more data. Look too for pictures that differ between training and validation: scripts/inspect_data.py.",
+        evidence={"train_rows": facts.train_rows, "val_rows": facts.val_rows, "score_error": found.error},
+    )
+
+
+def chance(curves: Curves, facts: FoldFacts) -> Finding | None:
+    """The network tells training pictures apart, and of validation pictures knows nothing."""
+    if facts.prior is None or facts.valid_prior is None or facts.chance is None:
+        return None
+    if not (curves.has_settled and facts.is_over) or np.isnan(curves.judged).all():
+        return None
+    last = curves.last
+    train, valid = curves.train[last].mean() / facts.prior, curves.valid[last].mean() / facts.valid_prior
+    score = float(np.nanmean(curves.judged[last]))
+    error = facts.error_of(score, facts.judged_by)
+    if error is None or train > NO_BETTER or valid < NO_BETTER or abs(score - facts.chance) > 4 * error:
+        return None
+    if 4 * error > 0.5 * abs(
+        perfect_score(facts.judged_by) - facts.chance
+    ):  # with a handful of rows nothing is far from chance
+        return None
+    return Finding(
+        "chance",
+        Status.WARN,
+        f"The training loss is {train:.2f} times that of guessing, yet {facts.judged_by} in validation is {score:.4g}, "
+        f"what guessing gets ({facts.chance:.4g} ± {error:.2g}).",
+        value=score,
+        expected=f"more than 4 standard errors from {facts.chance:.4g}",
+        remedy="Labels may belong to other pictures (look at the pairs: scripts/preview.py), or pictures be treated "
+        "otherwise in validation: compare augment=none scaling=pretrained; with few steps or small batches batch "
+        "norm's statistics lag behind.",
+        evidence={"train_ratio": float(train), "validation_ratio": float(valid)},
+    )
+
+
+def errors_at_most(loss: float, classes: int, smoothing: float) -> float:
+    """The largest share of rows that can be wrong with this mean cross-entropy.
+
+    A wrong row costs at least as much as one whose true class ties with another one: ln 2 without smoothing.
+
+    Args:
+        loss: mean cross-entropy of the rows, their labels smoothed or not.
+        classes: how many there are.
+        smoothing: share of each label spread over all classes.
+
+    >>> errors_at_most(0.0693147, classes=10, smoothing=0.0)
+    0.1
+    """
+    rest = smoothing / classes
+    true = 1 - smoothing + rest
+    tied = (true + rest) / 2
+
+    def part(share: float, answer: float) -> float:
+        return -share * float(np.log(answer)) if share > 0 else 0.0
+
+    least = part(true, true) + (classes - 1) * part(rest, rest)
+    wrong = part(true + rest, tied) + (classes - 2) * part(rest, rest)
+    return float(np.clip(round((loss - least) / (wrong - least), 7), 0, 1))
+
+
+class Gap(NamedTuple):
+    """One quantity in training and in validation, more is better; `limit` is what its difference may be."""
+
+    what: str
+    train: float
+    valid: float
+    error: float  # standard error of `valid`
+    limit: float
+
+    @property
+    def difference(self) -> float:
+        return self.train - self.valid
+
+
+def measured_gaps(curves: Curves, facts: FoldFacts) -> list[Gap]:
+    """What is known of training and validation alike over the last epochs.
+
+    Where the loop does not measure training pictures, the loss limits how many can be wrong. It is the mean over an
+    epoch in which weights still got better, of augmented pictures: the true gap is larger.
+    """
+    last, gaps = curves.last, []
+
+    def add(what: str, train: float, valid: float, error: float | None, limit: float) -> None:
+        if error is not None and np.isfinite([train, valid]).all():
+            gaps.append(Gap(what, train, valid, error, limit))
+
+    if facts.greater_is_better:
+        valid = float(curves.gain[last].mean())
+        add(facts.metric, float(curves.train_score[last].mean()), valid, facts.error_of(valid), GAP_OF_SCORE)
+    if facts.is_mixed and np.isnan(curves.clean[last]).any():
+        return gaps
+    loss = float(curves.least_biased[last].mean())
+    if facts.classes is not None and facts.judged_by == "accuracy":
+        train, valid = (
+            1 - errors_at_most(loss, facts.classes, facts.smoothing),
+            float(curves.judged[last].mean()),
+        )
+        add("accuracy", train, valid, facts.error_of(valid, "accuracy"), GAP_OF_SCORE)
+    if facts.prior is not None and facts.valid_prior is not None:
+        valid = 1 - float(curves.valid[last].mean()) / facts.valid_prior
+        error = 2 * abs(1 - valid) / np.sqrt(max(facts.val_rows, 1))
+        add(
+            "share of the loss of guessing that is explained",
+            1 - loss / facts.prior,
+            valid,
+            error,
+            GAP_OF_LOSS,
+        )
+    return gaps

@@ -1,0 +1,123 @@
+"""What duplicates do to a competition: contradict each other, sit in two folds, or join train and test."""
+
+import numpy as np
+
+from compkit.doctor import Finding, Status
+from compkit.inspection.duplicates import Duplicates, Edge
+from compkit.inspection.similar import labels_agree
+
+# the key that keeps duplicates in one fold
+KEEP_TOGETHER = (
+    "set folds.group_duplicates=true, or competition.group_column to a column that holds them together"
+)
+LISTED = 200  # groups in the evidence; duplicate_groups.csv has all
+
+
+def duplicate_findings(
+    duplicates: Duplicates, ids: np.ndarray, targets: np.ndarray, fold: np.ndarray | None
+) -> list[Finding]:
+    """Findings on the pictures of a training and a test table, the training rows first.
+
+    Args:
+        duplicates: of N + M pictures.
+        ids: of all of them, str [N + M].
+        targets: of the N training rows.
+        fold: in which each training row validates, int64 [N]; None where there are no folds.
+    """
+    rows = len(targets)
+    return [
+        _inside(duplicates, rows),
+        _conflicts(duplicates, ids, targets),
+        _torn(duplicates, ids, rows, fold),
+        _across(duplicates, ids, rows),
+    ]
+
+
+def conflicting_edges(duplicates: Duplicates, targets: np.ndarray) -> list[Edge]:
+    """Pairs of training rows that show the same and have different labels, those of equal pixels first."""
+    inside = [edge for edge in duplicates.edges if max(edge.one, edge.other) < len(targets)]
+    if not inside:
+        return []
+    agree = labels_agree(
+        targets, np.array([edge.one for edge in inside]), np.array([edge.other for edge in inside])
+    )
+    return sorted(
+        (edge for edge, same in zip(inside, agree, strict=True) if not same), key=lambda edge: not edge.exact
+    )
+
+
+def torn_groups(groups: np.ndarray, fold: np.ndarray) -> list[np.ndarray]:
+    """Rows of each group of which one is validated while another is trained on, int64 arrays.
+
+    >>> torn_groups(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
+    [array([0, 1])]
+    """
+    order = np.argsort(groups, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    return [rows for rows in parts if len(set(fold[rows].tolist())) > 1]
+
+
+def _inside(duplicates: Duplicates, rows: int) -> Finding:
+    """How many duplicates the training set has; no fault as long as they stay in one fold and agree."""
+    exact, near = (rows - len(np.unique(of[:rows])) for of in (duplicates.exact, duplicates.groups))
+    check = "duplicates in train"
+    message = (
+        f"{exact} training pictures repeat the pixels of another, {near - exact} more are near duplicates (hashes "
+        f"within {duplicates.radius} bits, same thumbnail and edges)"
+    )
+    status = Status.INFO if near else Status.PASS
+    return Finding(check, status, message, near, evidence={"exact": exact, "near": near - exact})
+
+
+def _conflicts(duplicates: Duplicates, ids: np.ndarray, targets: np.ndarray) -> Finding:
+    check, expected = "duplicates with different labels", "none"
+    found = conflicting_edges(duplicates, targets)
+    if not found:
+        return Finding(check, Status.PASS, "no picture occurs with two labels", 0, expected)
+    exact = sum(edge.exact for edge in found)
+    pairs = [[str(ids[edge.one]), str(ids[edge.other])] for edge in found]
+    message = (
+        f"{len(found)} pairs of duplicates have different labels, {exact} of them equal pixels: "
+        f"{_named(pairs)}; at least one label of each is wrong"
+    )
+    remedy = "look at the pairs on the page and correct the label, or drop both rows."
+    return Finding(check, Status.WARN, message, len(found), expected, remedy, {"pairs": pairs[:LISTED]})
+
+
+def _torn(duplicates: Duplicates, ids: np.ndarray, rows: int, fold: np.ndarray | None) -> Finding:
+    check, expected = "duplicates across folds", "none"
+    if fold is None:
+        return Finding(check, Status.SKIP, "there are no folds")
+    torn = torn_groups(duplicates.groups[:rows], fold)
+    if not torn:
+        return Finding(check, Status.PASS, "no duplicates lie in different folds", 0, expected)
+    names = [[str(ids[row]) for row in group] for group in torn]
+    message = (
+        f"{len(torn)} groups of duplicates ({sum(map(len, torn))} pictures) lie in different folds: {_named(names)}; "
+        "validation rewards what was learnt by heart"
+    )
+    return Finding(
+        check, Status.WARN, message, len(torn), expected, f"{KEEP_TOGETHER}.", {"groups": names[:LISTED]}
+    )
+
+
+def _across(duplicates: Duplicates, ids: np.ndarray, rows: int) -> Finding:
+    check, expected = "duplicates across train and test", "none"
+    shared = np.intersect1d(duplicates.groups[:rows], duplicates.groups[rows:])
+    if not len(shared):
+        return Finding(check, Status.PASS, "no test picture is a training picture", 0, expected)
+    test = rows + np.flatnonzero(np.isin(duplicates.groups[rows:], shared))
+    # the training picture of each, by its group
+    first = dict(zip(duplicates.groups[:rows][::-1].tolist(), ids[:rows][::-1].tolist(), strict=True))
+    pairs = [[str(first[int(duplicates.groups[row])]), str(ids[row])] for row in test]
+    message = f"{len(test)} test pictures are in the training set too: {_named(pairs)}"
+    remedy = (
+        "the leaderboard rewards what was learnt by heart there, validation does not: compare scores with and without "
+        "these ids (duplicate_groups.csv)."
+    )
+    return Finding(check, Status.WARN, message, len(test), expected, remedy, {"pairs": pairs[:LISTED]})
+
+
+def _named(groups: list[list[str]], most: int = 3) -> str:
+    shown = [" = ".join(names[:most]) + " = …" * (len(names) > most) for names in groups[:most]]
+    return ", ".join(shown) + " …" * (len(groups) > most)

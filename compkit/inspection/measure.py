@@ -1,0 +1,205 @@
+"""One decoding pass over a table: a row of numbers for each picture, never the pictures themselves."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from multiprocessing.pool import ThreadPool
+from typing import NamedTuple
+
+import numpy as np
+
+from compkit.data import BadImage, decode_image
+from compkit.inspection.appearance import THUMBNAIL_PX, Appearance, describe_appearance
+from compkit.inspection.header import Header, read_file_header
+from compkit.types import Table
+
+FLAT = 1e-3  # contrast of less than a grey level: nothing can be seen
+IN_FLIGHT = 64  # pictures a thread is ahead; their measurements, not their pixels, wait in the queue
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was seen of N pictures, in the order of their table; rows that could not be read hold zeros.
+
+    Attributes:
+        readable: bool [N].
+        height, width: of the decoded picture, int32 [N].
+        file_bytes: of all files of the row, int64 [N].
+        formats: such as "jpeg", str [N].
+        bits, stored_channels, orientation: from the file's header, int16 [N]; 0 = it does not say.
+        has_alpha, constant: bool [N]; constant = every pixel has the same value.
+        mean, std: of each channel, float32 [N, C].
+        brightness, contrast, sharpness: float32 [N], as in Appearance.
+        phash, dhash: uint64 [N].
+        thumbnails: uint8 [N, 16, 16].
+        bad: the pictures that could not be read, and why.
+        decode_seconds, seconds: processor time of decoding alone, and of all that was done, summed over threads.
+    """
+
+    readable: np.ndarray
+    height: np.ndarray
+    width: np.ndarray
+    file_bytes: np.ndarray
+    formats: np.ndarray
+    bits: np.ndarray
+    stored_channels: np.ndarray
+    orientation: np.ndarray
+    has_alpha: np.ndarray
+    constant: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    brightness: np.ndarray
+    contrast: np.ndarray
+    sharpness: np.ndarray
+    phash: np.ndarray
+    dhash: np.ndarray
+    thumbnails: np.ndarray
+    bad: list[BadImage]
+    decode_seconds: float
+    seconds: float
+
+    def __len__(self) -> int:
+        return len(self.readable)
+
+    def take(self, rows: np.ndarray) -> "Measured":
+        """Some of the pictures, in the given order."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
+
+    def joined(self, other: "Measured") -> "Measured":
+        """These pictures and then the others."""
+        columns = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _COLUMNS}
+        return Measured(
+            **columns,
+            bad=self.bad + other.bad,
+            decode_seconds=self.decode_seconds + other.decode_seconds,
+            seconds=self.seconds + other.seconds,
+        )
+
+    @property
+    def rate(self) -> float:
+        """Images a second and core of the whole pass."""
+        return int(self.readable.sum()) / max(self.seconds, 1e-9)
+
+    @property
+    def decode_rate(self) -> float:
+        """Images a second and core of decoding alone, in the same pass."""
+        return int(self.readable.sum()) / max(self.decode_seconds, 1e-9)
+
+
+_COLUMNS = tuple(
+    name for name in Measured.__annotations__ if name not in ("bad", "decode_seconds", "seconds")
+)
+
+
+class _Seen(NamedTuple):
+    height: int
+    width: int
+    file_bytes: int
+    header: Header
+    constant: bool
+    appearance: Appearance
+
+
+def measure_pictures(
+    table: Table,
+    channels: int,
+    max_value: float | None = None,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Measured:
+    """Decode every picture of the table once and keep its statistics.
+
+    Memory: about 400 bytes a picture, whatever its size.
+
+    Args:
+        table: N rows.
+        channels, max_value: as `decode_image`.
+        threads: pictures at a time; OpenCV releases Python's lock.
+        progress: called with (pictures done, N) after each.
+
+    >>> table = Table(np.array(["7"]), np.array([[b"/nowhere/7.png"]]), None)
+    >>> measured = measure_pictures(table, channels=3)
+    >>> measured.readable.tolist(), measured.bad[0].id
+    ([False], '7')
+    """
+    found = _empty(len(table), channels)
+    bad: list[BadImage] = []
+    decoding = spent = 0.0
+
+    def look(row: int) -> tuple[_Seen | str, float, float]:
+        return _look([os.fsdecode(name) for name in table.files[row]], channels, max_value)
+
+    with ThreadPool(max(1, threads)) as pool:
+        for row, (seen, decode, whole) in enumerate(_ordered(pool, look, len(table), threads)):
+            decoding, spent = decoding + decode, spent + whole
+            if isinstance(seen, str):
+                files = " + ".join(os.fsdecode(name) for name in table.files[row])
+                bad.append(BadImage(str(table.ids[row]), files, seen))
+            else:
+                _store(found, row, seen)
+            if progress is not None:
+                progress(row + 1, len(table))
+    return Measured(**found, bad=bad, decode_seconds=decoding, seconds=spent)
+
+
+def _ordered(
+    pool: ThreadPool, look: Callable[[int], tuple[_Seen | str, float, float]], rows: int, threads: int
+) -> Iterable[tuple[_Seen | str, float, float]]:
+    """Results in the order of the rows; a slow consumer holds the threads back, so that memory stays flat."""
+    block = IN_FLIGHT * max(1, threads)
+    for start in range(0, rows, block):
+        yield from pool.imap(look, range(start, min(start + block, rows)), chunksize=4)
+
+
+def _look(files: list[str], channels: int, max_value: float | None) -> tuple[_Seen | str, float, float]:
+    """What one row's picture looks like or why it cannot be read, and processor seconds of decoding and of all."""
+    start = time.thread_time()
+    try:
+        image = decode_image(files, channels, deep=False, max_value=max_value)
+        decoded = time.thread_time()
+        size = sum(os.path.getsize(file) for file in files)
+        header = read_file_header(files[0])
+    except (ValueError, OSError) as error:
+        return str(error), 0.0, 0.0
+    appearance = describe_appearance(image)
+    # only an even copy is worth the look at every pixel
+    constant = appearance.contrast < FLAT and bool((image == image[:1, :1]).all())
+    seen = _Seen(image.shape[0], image.shape[1], size, header, constant, appearance)
+    return seen, decoded - start, time.thread_time() - start
+
+
+def _empty(rows: int, channels: int) -> dict[str, np.ndarray]:
+    return {
+        "readable": np.zeros(rows, bool),
+        "height": np.zeros(rows, np.int32),
+        "width": np.zeros(rows, np.int32),
+        "file_bytes": np.zeros(rows, np.int64),
+        "formats": np.full(rows, "unknown", dtype="U8"),
+        "bits": np.zeros(rows, np.int16),
+        "stored_channels": np.zeros(rows, np.int16),
+        "orientation": np.zeros(rows, np.int16),
+        "has_alpha": np.zeros(rows, bool),
+        "constant": np.zeros(rows, bool),
+        "mean": np.zeros((rows, channels), np.float32),
+        "std": np.zeros((rows, channels), np.float32),
+        "brightness": np.zeros(rows, np.float32),
+        "contrast": np.zeros(rows, np.float32),
+        "sharpness": np.zeros(rows, np.float32),
+        "phash": np.zeros(rows, np.uint64),
+        "dhash": np.zeros(rows, np.uint64),
+        "thumbnails": np.zeros((rows, THUMBNAIL_PX, THUMBNAIL_PX), np.uint8),
+    }
+
+
+def _store(found: dict[str, np.ndarray], row: int, seen: _Seen) -> None:
+    header, appearance = seen.header, seen.appearance
+    found["readable"][row] = True
+    found["height"][row], found["width"][row] = seen.height, seen.width
+    found["file_bytes"][row], found["constant"][row] = seen.file_bytes, seen.constant
+    found["formats"][row], found["bits"][row] = header.format, header.bits
+    found["stored_channels"][row], found["orientation"][row] = header.channels, header.orientation
+    found["has_alpha"][row] = header.has_alpha
+    for name in ("mean", "std", "brightness", "contrast", "sharpness", "phash", "dhash"):
+        found[name][row] = getattr(appearance, name)
+    found["thumbnails"][row] = appearance.thumbnail

@@ -1,0 +1,148 @@
+"""What the files and labels are like: damaged and empty pictures, sizes, formats, class counts, mean and deviation."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from compkit.competition import Folds
+from compkit.doctor import Finding, Status
+from compkit.inspection.measure import Measured
+from compkit.types import Table, Task
+
+NAMED = 5  # ids in a message; evidence and page have all
+IMBALANCED = 10.0  # most frequent class against the rarest
+SMALLEST_PX, LARGEST_PX, STEP_PX = 32, 384, 32  # of a suggested image_size
+
+
+def file_findings(measured: Measured, ids: np.ndarray, part: str, corrupt_images: str) -> list[Finding]:
+    """Findings on pictures that cannot be read or show nothing.
+
+    Args:
+        measured, ids: of the N pictures of a part.
+        part: train or test.
+        corrupt_images: of the competition: whether training stops at them.
+    """
+    return [
+        _damaged(measured, part, corrupt_images),
+        _empty(measured, ids, part),
+        _turned(measured, ids, part),
+    ]
+
+
+def _damaged(measured: Measured, part: str, corrupt_images: str) -> Finding:
+    check, expected = f"readable pictures, {part}", "all of them"
+    bad = measured.bad
+    if not bad:
+        return Finding(check, Status.PASS, f"all {len(measured)} {part} pictures can be read", 0, expected)
+    named = "; ".join(f"{one.id}: {one.reason}" for one in bad[:NAMED])
+    message = f"{len(bad)} of {len(measured)} {part} pictures cannot be read: {named}"
+    stops = part == "train" and corrupt_images == "error"
+    remedy = "repair or fetch them again; they get the training prior as prediction."
+    if part == "train":
+        remedy = "repair or fetch them again, or train without them: competition.corrupt_images=drop."
+    evidence = {"ids": [one.id for one in bad], "reasons": [one.reason for one in bad]}
+    return Finding(
+        check, Status.FAIL if stops else Status.WARN, message, len(bad), expected, remedy, evidence
+    )
+
+
+def _empty(measured: Measured, ids: np.ndarray, part: str) -> Finding:
+    check, expected = f"empty pictures, {part}", "none of one colour only"
+    names = ids[measured.constant].tolist()
+    if not names:
+        return Finding(check, Status.PASS, f"no {part} picture is of one colour only", 0, expected)
+    message = f"{len(names)} {part} pictures are of one colour: {_first(names)}"
+    remedy = "look at them; drop such training rows, as nothing can be learnt from them."
+    return Finding(check, Status.WARN, message, len(names), expected, remedy, {"ids": names})
+
+
+def _turned(measured: Measured, ids: np.ndarray, part: str) -> Finding:
+    """Orientation and transparency are no faults, but other readers show such pictures otherwise."""
+    turned, clear = ids[measured.orientation > 1].tolist(), ids[measured.has_alpha].tolist()
+    check = f"orientation and transparency, {part}"
+    if not turned and not clear:
+        return Finding(check, Status.PASS, f"no {part} picture is turned by its header or transparent", 0)
+    message = (
+        f"{len(turned)} {part} pictures are turned upright as their EXIF header says ({_first(turned)}), "
+        f"{len(clear)} have transparency ({_first(clear)})"
+    )
+    return Finding(
+        check, Status.INFO, message, len(turned) + len(clear), evidence={"turned": turned, "clear": clear}
+    )
+
+
+def class_finding(table: Table, task: Task, classes: Sequence[str]) -> Finding:
+    """How uneven the classes are; INFO, as it is no fault."""
+    check = "class balance"
+    if task == Task.REGRESSION:
+        return Finding(check, Status.SKIP, "regression has no classes")
+    counts = label_counts(table, task, len(classes))
+    seen = counts[counts > 0]
+    ratio = float(seen.max() / seen.min())
+    rarest, absent = classes[int(np.where(counts > 0, counts, np.inf).argmin())], int((counts == 0).sum())
+    message = (
+        f"{len(classes)} classes of {int(seen.min())} ({rarest}) to {int(seen.max())} pictures"
+        + f"; {absent} without any" * bool(absent)
+    )
+    status = Status.INFO if ratio > IMBALANCED or absent else Status.PASS
+    return Finding(check, status, message, ratio, f"most frequent to rarest below {IMBALANCED:g}")
+
+
+def fold_findings(folds: Folds | str, table: Table, task: Task, classes: Sequence[str]) -> list[Finding]:
+    """What a split lacks.
+
+    Args:
+        folds: of the table, or why none could be made.
+    """
+    check = "folds"
+    if isinstance(folds, str):
+        return [
+            Finding(
+                check, Status.FAIL, folds, remedy="train.py would stop here too: set what the message names."
+            )
+        ]
+    told = folds.audit(table.labels, task, classes)
+    remedy = "set fewer folds, or another competition.fold_scheme; join or drop classes of a few pictures."
+    found = [Finding(check, Status.WARN, one.rstrip("."), remedy=remedy) for one in told]
+    fine = Finding(
+        check, Status.PASS, f"{folds.num_folds} folds ({folds.scheme}) have all classes and like sizes"
+    )
+    return found or [fine]
+
+
+def label_counts(table: Table, task: Task, classes: int) -> np.ndarray:
+    """Rows of each class or label, int64 [C]."""
+    if task == Task.MULTICLASS:
+        return np.bincount(table.labels, minlength=classes)
+    return (table.labels > 0.5).sum(axis=0)
+
+
+def mean_std(measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel over the readable pictures, in [0, 1], each [C].
+
+    Every picture counts alike, whatever its size; on copies of at most 128 px, which lack the finest grain.
+    """
+    mean, std = measured.mean[measured.readable], measured.std[measured.readable]
+    if not len(mean):
+        return mean.sum(axis=0), std.sum(axis=0)
+    total = mean.mean(axis=0)
+    return total, np.sqrt((std**2 + (mean - total) ** 2).mean(axis=0))
+
+
+def suggested_size(measured: Measured) -> int:
+    """An image_size to start with: the usual shorter side, in steps of 32, at most 384."""
+    shorter = np.minimum(measured.height, measured.width)[measured.readable]
+    usual = float(np.median(shorter)) if len(shorter) else SMALLEST_PX
+    return int(np.clip(round(usual / STEP_PX) * STEP_PX, SMALLEST_PX, LARGEST_PX))
+
+
+def size_counts(measured: Measured, most: int) -> list[tuple[str, int]]:
+    """The most frequent sizes, as "height x width", with their counts."""
+    readable = measured.readable
+    sizes = zip(measured.height[readable].tolist(), measured.width[readable].tolist(), strict=True)
+    return [(f"{height} x {width}", count) for (height, width), count in Counter(sizes).most_common(most)]
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + " …" * (len(names) > NAMED) if names else "none"

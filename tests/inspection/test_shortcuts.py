@@ -1,0 +1,162 @@
+"""What tells the label besides content: probes of trees, single pixels, and train against test."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from compkit.competition import Competition
+from compkit.doctor import Status
+from compkit.inspection.domain import auc_error, domain_finding, tell_apart
+from compkit.inspection.features import as_numbers, file_names, metadata_columns
+from compkit.inspection.pixels import around_each, corners, explained_share
+from compkit.inspection.probe import NONE, neighbour_skill, probe
+from compkit.inspection.shortcuts import shortcut_finding
+from compkit.types import Table, Task
+
+ROWS = 400
+RNG = np.random.default_rng(0)
+
+
+def columns_of(values):
+    return pd.DataFrame({"told": values, "noise": RNG.normal(size=len(values))})
+
+
+@pytest.mark.parametrize("classes", [2, 3, 20])
+def test_a_column_that_is_the_label_has_full_skill_and_noise_none(classes):
+    labels = RNG.integers(0, classes, ROWS)
+    names, groups = tuple(map(str, range(classes))), np.arange(ROWS)
+    full = probe(columns_of(labels), labels, Task.MULTICLASS, names, groups)
+    none = probe(columns_of(RNG.normal(size=ROWS)), labels, Task.MULTICLASS, names, groups)
+    assert 0.6 < full.value < 1.1 and full.low > 0.4 and full.column == "told"
+    assert abs(none.value) < 0.2 and none.low < 0.05
+
+
+def test_groups_are_never_in_both_parts():
+    """A column that is only the number of the patient tells nothing of other patients."""
+    patients = np.repeat(np.arange(40), 10)
+    labels = RNG.integers(0, 2, 40)[patients]
+    codes = RNG.permutation(40)[patients]
+    by_patient = probe(columns_of(codes), labels, Task.MULTICLASS, ("a", "b"), patients)
+    by_picture = probe(columns_of(codes), labels, Task.MULTICLASS, ("a", "b"), np.arange(ROWS))
+    assert by_patient.low < 0.1 and by_picture.value > by_patient.value + 0.2
+
+
+def test_the_most_telling_label_counts():
+    labels = RNG.integers(0, 2, (ROWS, 4)).astype(np.float32)
+    told = probe(columns_of(labels[:, 2]), labels, Task.MULTILABEL, tuple("abcd"), np.arange(ROWS))
+    assert told.low > 0.8 and "of c" in told.score
+
+
+def test_numbers_are_told_by_explained_variance():
+    values = RNG.normal(size=(ROWS, 1))
+    told = probe(columns_of(values[:, 0]), values, Task.REGRESSION, ("y",), np.arange(ROWS))
+    noise = probe(columns_of(RNG.normal(size=ROWS)), values, Task.REGRESSION, ("y",), np.arange(ROWS))
+    assert told.low > 0.7 and noise.low < 0.05
+    assert probe(columns_of(values[:, 0]), values * 0, Task.REGRESSION, ("y",), np.arange(ROWS)) == NONE
+
+
+def test_what_cannot_be_judged_has_no_skill():
+    labels = np.zeros(ROWS, np.int64)
+    assert (
+        probe(columns_of(labels), labels, Task.MULTICLASS, ("a", "b"), np.arange(ROWS)) == NONE
+    )  # one class
+    assert probe(columns_of(labels), labels, Task.MULTICLASS, ("a", "b"), labels) == NONE  # one group
+    same = pd.DataFrame({"told": labels})
+    assert probe(same, RNG.integers(0, 2, ROWS), Task.MULTICLASS, ("a", "b"), np.arange(ROWS)) == NONE
+    assert neighbour_skill(np.ones(3, bool), 0.5) == NONE
+
+
+def test_neighbours():
+    assert neighbour_skill(np.ones(200, bool), 0.1).value == pytest.approx(1)
+    assert abs(neighbour_skill(RNG.random(2000) < 0.1, 0.1).value) < 0.05
+
+
+@pytest.mark.parametrize("skill, status", [(0.0, Status.PASS), (0.2, Status.INFO), (0.9, Status.WARN)])
+def test_findings_by_skill(skill, status):
+    told = NONE._replace(value=skill, error=0.01)
+    finding = shortcut_finding("column age", told, limit=0.3)
+    assert finding.status == status and bool(finding.remedy) == (status == Status.WARN)
+
+
+def test_names_of_files_become_numbers():
+    files = np.array([[b"x/a_12_b7.png"], [b"x/dog-3.png"], [b"x/q.png"]])
+    found = file_names(Table(np.array(list("abc")), files, None), ("cat", "dog"), Task.MULTICLASS)
+    assert found["number 1"].tolist() == [12, 3, -1] and found["number 2"].tolist() == [7, -1, -1]
+    assert found["class in name"].tolist() == [-1, 1, -1] and found["length"].tolist() == [7, 5, 1]
+    assert found["character 2"].tolist() == [ord("_"), ord("o"), -1]
+
+
+def test_only_columns_that_test_has_too_are_metadata(tmp_path):
+    frame = pd.DataFrame({"id": ["1"], "label": ["a"], "age": ["7"], "later": ["x"]})
+    table = Table(np.array(["1"]), np.array([[b"1.png"]]), None, frame)
+    competition = Competition("x", tmp_path, "multiclass")
+    test = Table(table.ids, table.files, None, frame[["id", "age", "label"]])
+    assert list(metadata_columns(table, test, competition)) == ["column age"]
+    assert metadata_columns(table, None, competition) == {}
+
+
+def test_cells_become_numbers():
+    assert as_numbers(pd.Series(["2", "", "3"])).tolist() == [2, 1, 3]
+    assert (
+        as_numbers(pd.Series([f"text {row}" * (row % 3 + 1) for row in range(99)])).max() > 10
+    )  # no category: its length
+    assert as_numbers(pd.to_datetime(pd.Series(["2020-01-01", "2021-01-01"])))[1] > 0
+    assert as_numbers(pd.Series([1.5, 2.5])).tolist() == [1.5, 2.5]
+
+
+def test_share_explained_by_classes_and_numbers():
+    """Against eta squared and the squared correlation of each pixel, written out."""
+    labels, values = RNG.integers(0, 3, 200), RNG.normal(size=(200, 2))
+    pictures = RNG.integers(0, 256, (200, 4, 5, 2), dtype=np.uint8)
+    pictures[:, 1, 2, 0] = 80 * labels + RNG.integers(0, 30, 200)
+    pictures[:, 3, 3, 1] = np.clip(128 + 40 * values[:, 1], 0, 255)
+    by_class = explained_share(pictures, np.eye(3, dtype=np.float32)[labels], exclusive=True)
+    flat = pictures.reshape(200, -1).astype(float)
+    for pixel in range(flat.shape[1]):
+        means = np.array([flat[labels == one, pixel].mean() for one in range(3)])[labels]
+        eta = ((means - flat[:, pixel].mean()) ** 2).sum() / (
+            (flat[:, pixel] - flat[:, pixel].mean()) ** 2
+        ).sum()
+        wanted = max(0, 1 - (1 - eta) * 199 / 197)
+        assert by_class.ravel()[pixel] == pytest.approx(wanted, abs=1e-4)
+    by_number = explained_share(pictures, values.astype(np.float32), exclusive=False)
+    wanted = [
+        max(np.corrcoef(flat[:, pixel], one)[0, 1] ** 2 for one in values.T) for pixel in range(flat.shape[1])
+    ]
+    np.testing.assert_allclose(by_number.ravel(), wanted, atol=1e-4)
+
+
+def test_around_a_lonely_pixel_is_nothing():
+    share = np.zeros((20, 20, 1))
+    share[0, 0] = share[10, 5] = 1
+    for ring in (1, 2, 5, 30):
+        assert around_each(share, ring)[10, 5] == (0 if ring < 30 else around_each(share, ring)[10, 5])
+    assert around_each(share, 2)[0, 0] == 0
+    assert around_each(np.ones((9, 9, 1)), 2).min() == 1
+
+
+def test_corners_are_put_together():
+    image = np.arange(50 * 70, dtype=np.uint16).reshape(50, 70, 1)
+    found = corners(image)
+    assert found.shape == (32, 32, 1)
+    assert (found[0, 0], found[0, -1], found[-1, 0], found[-1, -1]) == (0, 69, 49 * 70, 50 * 70 - 1)
+
+
+def test_domains_are_told_apart_by_what_differs():
+    is_test = np.repeat([0, 1], 150)
+    columns = pd.DataFrame({"brightness": RNG.normal(size=300) + 3 * is_test, "noise": RNG.normal(size=300)})
+    auc, error, column, alone = tell_apart(columns, is_test, np.arange(300))
+    assert auc > 0.95 and error < 0.02 and column == "brightness"
+    assert alone == roc_auc_score(is_test, columns["brightness"])
+    assert domain_finding(auc, error, column, alone).status == Status.WARN
+    same = tell_apart(columns[["noise"]], is_test, np.arange(300))
+    assert domain_finding(*same).status == Status.PASS
+    assert tell_apart(columns[["noise"]] * 0, is_test, np.arange(300))[0] == 0.5
+    assert domain_finding(0.75, 0.02, "width", 0.7).status == Status.INFO
+
+
+def test_error_of_an_auc_is_its_spread_over_draws():
+    is_test = np.repeat([0, 1], 60)
+    aucs = [roc_auc_score(is_test, RNG.normal(size=120) + is_test) for _ in range(400)]
+    assert auc_error(float(np.mean(aucs)), is_test) == pytest.approx(np.std(aucs), rel=0.15)
