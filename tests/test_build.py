@@ -33,7 +33,9 @@ def test_whole_numbers(value):
 @pytest.mark.parametrize(
     "target",
     ["os.system", "compkit.build.warnings.warn", "compkit.build.hydra.utils.call", "torch.load", "builtins.eval",
-     "compkitevil.Loss", "subprocess.run", "torch.hub.load"],
+     "compkitevil.Loss", "subprocess.run", "torch.hub.load", "compkit.files.write_text", "compkit.build.load_plan",
+     "compkit.run.folder.open_run", "torch.nn.init.normal_", "compkit.engine.save_weights",
+     "albumentations.core.serialization.load"],
 )  # fmt: skip
 def test_a_stranger_s_config_cannot_run_code(train, target):
     folder = train("epochs=1", "train_folds=[0]")
