@@ -12,9 +12,10 @@ from compkit.doctor.ending_rules import plateau, train_longer, underfit
 from compkit.doctor.facts import FoldFacts
 from compkit.doctor.findings import Finding, Status
 from compkit.doctor.fold_rules import label_noise, odd_fold
+from compkit.doctor.gap_rules import gap
 from compkit.doctor.run_facts import FoldRecord, read_folds
 from compkit.doctor.training_rules import divergence, first_epoch, non_finite, not_learning, slow
-from compkit.doctor.validation_rules import chance, explosion, gap, oscillation, overfit
+from compkit.doctor.validation_rules import chance, explosion, oscillation, overfit
 from compkit.types import Task
 
 RULES = (
@@ -32,7 +33,7 @@ RULES = (
     underfit,
     train_longer,
 )
-NEED_PRIOR = (first_epoch, not_learning, slow, divergence, explosion, chance, plateau, underfit)
+NEED_PRIOR = (first_epoch, not_learning, slow, divergence, explosion, plateau, underfit)
 # a finding explains others, which then say nothing new
 EXPLAINS = {
     "non_finite": ("divergence", "not_learning", "first_epoch", "slow", "plateau", "underfit", "gap", "overfit"),

@@ -46,8 +46,8 @@ def odd_fold(scores: Mapping[int, float], facts: Mapping[int, FoldFacts]) -> lis
                 f"(median {middle:.4g}).",
                 value=distance,
                 expected=f"within {max(3 * spread, 4 * error):.2g} of the median of the others",
-                remedy=f"Look at fold {fold}: its rows in folds.csv, its classes under Folds in the report, its curves. "
-                "Where groups decide, such as cameras or patients, it may be right: more folds=… then average it out.",
+                remedy=f"See fold {fold}: its rows in folds.csv, its classes under Folds in the report, its curves: "
+                "Where groups decide, such as cameras or patients, it may be right; more folds=… average it.",
                 evidence={"fold": fold, "median": middle, "spread": spread, "score_error": error},
             )
         )

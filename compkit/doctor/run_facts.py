@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import yaml
 
 from compkit import metrics
@@ -71,6 +72,8 @@ def read_fold(
     valid = Labels(train.task, None, None, int((assigned == fold).sum()))
     if own is not None:
         valid = labels_of(own.task, own.targets, len(own.classes))
+        # pictures of one subject are right or wrong together
+        valid = valid._replace(rows=_subjects(folder / "oof.parquet") or valid.rows)
     facts = gather_facts(
         config,
         fold,
@@ -116,6 +119,13 @@ def _greater_is_better(run: Path, config: dict[str, Any]) -> bool | None:
 
 def _oof(path: Path, config: dict[str, Any]) -> OutOfFold | None:
     return read_oof(path, config["task"]) if path.is_file() else None
+
+
+def _subjects(path: Path) -> int:
+    """How many subjects the rows are of; 0 where each picture stands for itself."""
+    if "subject" not in pq.read_schema(path).names:
+        return 0
+    return int(pd.read_parquet(path, columns=["subject"])["subject"].nunique())
 
 
 def _json(path: Path) -> dict[str, Any]:

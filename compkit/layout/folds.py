@@ -45,10 +45,12 @@ def decide_folds(
 
 
 def _says_one_thing(column: Column, view: View) -> bool:
-    """Whether a column says the same in all rows of a picture, where that has several."""
-    if len(view.ids) == view.ids.nunique() or len(view.ids) != len(column.cells):
+    """Whether a column says the same in all rows of a picture, where that has several, and is not just its name."""
+    ids = view.ids
+    if len(ids) == ids.nunique() or len(ids) != len(column.cells):
         return True
-    return bool((column.cells.groupby(view.ids.to_numpy()).nunique() <= 1).all())
+    is_same = bool((column.cells.groupby(ids.to_numpy()).nunique() <= 1).all())
+    return is_same and len(column.distinct) < ids.nunique()
 
 
 def _official(columns: list[Column], view: View, found: Findings) -> str | None:

@@ -1,6 +1,5 @@
 """What sampled pictures look like: size, channels, depth, whether they are masks."""
 
-import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ class Looks(NamedTuple):
         largest: pixel value seen.
         is_grey: all channels are the same.
         is_mask: hardly any different pixel values.
+        is_stack: each channel is a measurement of its own, of an array or the pages of a tif: none is transparency.
         files: how many could be read.
     """
 
@@ -34,6 +34,7 @@ class Looks(NamedTuple):
     is_grey: bool
     is_mask: bool
     files: int
+    is_stack: bool = False
 
     @property
     def pixels(self) -> int:
@@ -69,6 +70,7 @@ def look_at(root: Path, paths: Sequence[str]) -> Looks | None:
         is_grey=all((plane[..., :3] == plane[..., :1]).all() for plane in planes),
         is_mask=max(values) <= MASK_VALUES and all(_is_patchy(plane[..., 0]) for plane in planes),
         files=len(images),
+        is_stack=chosen[0].lower().endswith((".npy", ".tif", ".tiff")) and planes[0].shape[2] not in (1, 3),
     )
 
 
@@ -84,13 +86,22 @@ def _is_patchy(plane: np.ndarray) -> bool:
 
 
 def _read(path: Path) -> np.ndarray | None:
-    """Pixels as stored, [H, W] or [H, W, C]; None when damaged."""
+    """Pixels as stored, [H, W] or [H, W, C]; grey pages are channels; None when damaged."""
     try:
         if path.suffix.lower() == ".npy":
             array = np.load(path, mmap_mode="r", allow_pickle=False)
-            return np.asarray(array) if array.ndim in (2, 3) and array.size else None
+            if array.ndim not in (2, 3) or not array.size:
+                return None
+            first = array.ndim == 3 and array.shape[0] < min(array.shape[1:])
+            return np.moveaxis(array, 0, -1) if first else np.asarray(array)
         data = np.frombuffer(path.read_bytes(), np.uint8)
-        return cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
+        if not len(data):
+            return None
+        if path.suffix.lower() in (".tif", ".tiff"):
+            pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED)[1]
+            grey = len(pages) > 1 and all(page.shape == pages[0].shape and page.ndim == 2 for page in pages)
+            return np.stack(pages, axis=-1) if grey else next(iter(pages), None)
+        return cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except (OSError, ValueError, cv2.error, EOFError, struct.error):
         return None
 
@@ -102,8 +113,3 @@ def suggested_size(looks: Looks) -> int:
     224
     """
     return int(min(224, max(32, round(min(looks.height, looks.width) / 32) * 32)))
-
-
-def missing_pictures(root: Path, paths: Sequence[str]) -> list[str]:
-    """Those of some paths where nothing lies."""
-    return [path for path in paths if not os.path.exists(root / path)]

@@ -22,7 +22,6 @@ class Pair:
     train: View | None
     sample: SampleForm | None
     relation: Relation
-    why: list[str]
 
 
 def judge(
@@ -36,15 +35,14 @@ def judge(
     """How well two tables go together as labels and sample."""
     if form is None:
         return _without_sample(view)
-    score, why, relation = 0.0, [], Relation("none")
+    score, relation = 0.0, Relation("none")
     if form.is_dummy:
         score += 4
-        why.append(f"{form.source.path} says the same in every row")
     score += 2 * _hint(form.source.path, "sample", "submission", "submit", "example")
     ids = form.ids.head(LOOKED_AT)
     score += sum(map(pictures.has, ids)) / len(ids)
     if view is None:
-        return _from_paths(form, by_path, pictures, score, why)
+        return _from_paths(form, by_path, pictures, score)
     labels = label_columns(view, _same_ids(form, sources, view))
     maps = [source for source in sources if source not in (view.source, form.source)]
     relation = relate(form, view.table, labels, view.long.classes if view.long else (), maps)
@@ -65,7 +63,7 @@ def judge(
         score -= 4
     if not labels and relation.kind not in ("long", "columns"):
         score -= 6
-    return Pair(score, view, form, relation, why)
+    return Pair(score, view, form, relation)
 
 
 def _made_up(form: SampleForm, view: View, relation: Relation) -> float:
@@ -103,28 +101,25 @@ def _is_rival_dummy(form: SampleForm, source: Source, view: View) -> bool:
 def _without_sample(view: View | None) -> Pair:
     """A training table and no sample, or neither."""
     if view is None:
-        return Pair(1.0, None, None, Relation("none"), [])
+        return Pair(1.0, None, None, Relation("none"))
     labels = label_columns(view, None)
     if not labels:
-        return Pair(-6.0, view, None, Relation("none"), [])
+        return Pair(-6.0, view, None, Relation("none"))
     score = 1 + min(2, 2 * view.keys[view.key][0].share) + _hint(view.source.path, "train", "label")
     score -= _hint(view.source.path, "sample", "submission", "test")
-    return Pair(score, view, None, Relation("none"), [])
+    return Pair(score, view, None, Relation("none"))
 
 
-def _from_paths(
-    form: SampleForm, by_path: list[PathLabels], pictures: Pictures, score: float, why: list[str]
-) -> Pair:
+def _from_paths(form: SampleForm, by_path: list[PathLabels], pictures: Pictures, score: float) -> Pair:
     """A sample, and labels that only folders or file names say, of pictures that the sample does not name."""
     labelled = without_tests(by_path, form.ids.head(LOOKED_AT), pictures)
     if not labelled:
-        return Pair(score - 6, None, form, Relation("none"), why)
+        return Pair(score - 6, None, form, Relation("none"))
     classes = {name for one in labelled for name in one.classes}
     cells = {cell for column in form.values for cell in column.distinct}
     if set(form.names) <= classes or (cells and cells <= classes):
         score += 4
-        why.append(f"{form.source.path} names what folders or files are called")
-    return Pair(score + 2.5, None, form, Relation("none"), why)
+    return Pair(score + 2.5, None, form, Relation("none"))
 
 
 def _hint(path: str, *words: str) -> float:

@@ -1,7 +1,7 @@
 """The pictures of a download by name, so that a cell of a table finds its file."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -118,10 +118,6 @@ class Pictures:
             for path, names in self.folders.items()
             if path == folder or path.startswith(f"{folder}/") or not folder
         )
-
-    def suffixes(self, folder: str) -> Counter[str]:
-        """How many pictures of each extension lie directly in a folder."""
-        return Counter(split_suffix(name)[1] for name in self.folders.get(folder, ()))
 
 
 def _ends_with(path: str, tail: str) -> bool:

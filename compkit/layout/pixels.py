@@ -17,8 +17,8 @@ def decide_pixels(images: Choice, found: Findings) -> None:
         found.set("channels", len(images.channel_files), "one for each channel file")
     elif looks.channels == 1:
         found.set("channels", 1, f"grey; {size}")
-    elif looks.channels > 4:
-        found.set("channels", looks.channels, f"as many in an array; {size}")
+    elif looks.is_stack:
+        found.set("channels", looks.channels, f"as many in each file; {size}")
     else:
         found.set("channels", 3, f"colour; {size}")
         if looks.is_grey:

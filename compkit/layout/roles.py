@@ -25,7 +25,6 @@ class Roles:
         sample: the sample submission; None without.
         test: the table of the rows to predict; None when the sample or a folder lists them.
         relation: what the sample asks for, in the training table.
-        further: the other tables.
         rivals: other tables that could be the training table as well.
     """
 
@@ -33,7 +32,6 @@ class Roles:
     sample: SampleForm | None
     test: Source | None
     relation: Relation
-    further: list[Source] = field(default_factory=list)
     rivals: list[View] = field(default_factory=list)
 
 
@@ -76,8 +74,7 @@ def find_roles(sources: list[Source], views: list[View], pictures: Pictures, fou
         and pair.train.source.path not in train.joins
         and not any(name in pair.train.origin for name in pair.relation.columns)
     ]
-    further = [source for source in rest if source is not test]
-    return Roles(train, sample, test, best.relation, further, rivals)
+    return Roles(train, sample, test, best.relation, rivals)
 
 
 def _test_table(best: Pair, rest: list[Source], views: list[View]) -> Source | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from compkit.layout.hits import NEARLY_ALL, Pattern
+from compkit.layout.hits import Pattern
 from compkit.layout.ids import find_patterns
 from compkit.layout.labels import is_boxes, is_run_lengths
 from compkit.layout.long_form import LongForm, class_column_form, split_cells
@@ -129,9 +129,3 @@ def _join(view: View, others: list[Source]) -> None:
                 view.origin |= dict.fromkeys(added, other.path)
             break
     view.table = Source(view.source.path, frame, view.source.has_header, view.source.separator)
-
-
-def best_patterns(view: View, column: str) -> list[Pattern]:
-    """The patterns of a column that lead nearly everywhere; all when none does."""
-    patterns = view.keys[column]
-    return [one for one in patterns if one.share >= NEARLY_ALL] or patterns

@@ -16,27 +16,35 @@ def diagnosis(findings: Sequence[Finding]) -> list[Section]:
     """
     if not findings:
         return []
-    wrong = [one for one, _ in grouped(findings) if one.status in PROBLEMS]
-    looked = [one.message for one, _ in grouped(findings) if one.status == Status.SKIP]
+    found = grouped(findings)
+    wrong = sum(one.status in PROBLEMS for one, _ in found)
+    shown = [(one, folds) for one, folds in found if one.status in (*PROBLEMS, Status.INFO)]
     if wrong:
-        verdict = (
-            f"{len(wrong)} finding(s) ask for something to be done. A warning is a matter of statistics."
-        )
+        verdict = f"{wrong} finding(s) ask for something to be done. A warning is a matter of statistics."
     else:
         verdict = "Nothing is wrong with the curves, as far as their rules can tell."
+    said = [_sentence(one, folds) for one, folds in shown]
+    left_out = [one.message for one, _ in found if one.status == Status.SKIP]
     rows: list[list[object]] = [
         [
             one.status.upper(),
             one.check,
-            ", ".join(map(str, folds)) or "all",
+            _listed(folds),
             "" if one.value is None else Number(one.value),
             one.expected,
-            one.message,
-            one.remedy,
         ]
-        for one, folds in grouped(findings)
-        if one.status in (*PROBLEMS, Status.INFO)
+        for one, folds in shown
     ]
-    columns = ["status", "finding", "folds", "value", "expected", "what was seen", "what to do"]
+    columns = ["status", "finding", "folds", "value", "expected"]
     tables = [Table("Findings, worst first", columns, rows)] if rows else []
-    return [Section("diagnosis", "Diagnosis", [verdict, *looked], tables=tables)]
+    return [Section("diagnosis", "Diagnosis", [verdict, *said, *left_out], tables=tables)]
+
+
+def _sentence(finding: Finding, folds: Sequence[int]) -> str:
+    """What was seen in the first of the folds, and what to do."""
+    place = f" (fold {folds[0]})" if folds else ""
+    return f"{finding.check}{place}: {finding.message} {finding.remedy}".strip()
+
+
+def _listed(folds: Sequence[int]) -> str:
+    return ", ".join(map(str, folds)) or "all"

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from compkit.build import load_plan
 from compkit.data import Draw
-from compkit.derived.predict import predict_run
 from compkit.deadline import Deadline
+from compkit.derived.predict import predict_run
 from compkit.engine import Console, MicroBatch, Stepper, epoch_windows, fit, network_input
 from compkit.models import Classifier
 from compkit.pipeline import run

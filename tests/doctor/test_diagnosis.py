@@ -1,7 +1,12 @@
+import json
+
 import numpy as np
 import pytest
+import torch
+from torch.nn.functional import cross_entropy
 
 from compkit.doctor import diagnose
+from compkit.doctor.gap_rules import errors_at_most
 from compkit.types import Task
 
 from .histories import PRIOR, cosine, facts, falling, fired, history
@@ -44,6 +49,12 @@ def test_each_illness_is_named_with_its_numbers_and_what_to_do(name):
     assert found.remedy and found.expected and any(letter.isdigit() for letter in found.message)
     assert found.evidence["fold"] == 0 and ("=" in found.remedy or "scripts/" in found.remedy)
     assert not fired(findings, "pass")
+
+
+def test_findings_are_plain_json():
+    for case in ILL.values():
+        for one in diagnose(*case):
+            assert json.loads(json.dumps(one.to_dict()))["check"] == one.check
 
 
 def test_only_what_is_proven_fails():
@@ -120,6 +131,12 @@ def test_rules_without_reference_are_skipped_by_name():
     assert "not_learning" in skip.message and "overfit" not in skip.message
 
 
+def test_a_score_of_guessing_is_seen_without_any_reference():
+    """A margin head's loss starts anywhere, and says little of how much is learnt."""
+    guessing = history(np.linspace(15, 9, 20), np.full(20, 2.4), 0.1 + 0.005 * RNG.normal(size=20))
+    assert fired(diagnose(guessing, facts(prior=None, valid_prior=None, classes=None))) == {"chance"}
+
+
 def test_a_measured_training_score_shows_the_gap_that_the_loss_cannot():
     mixed = facts(is_mixed=True)
     row = dict(train=np.full(20, 1.5), valid=np.full(20, 1.0), score=np.full(20, 0.7))
@@ -140,3 +157,20 @@ def test_an_ema_is_judged_by_its_own_scores():
 
 def test_no_epoch_no_finding():
     assert diagnose(history(FLAT).iloc[:0], facts()) == []
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_loss_limits_how_many_can_be_wrong(smoothing):
+    rng = np.random.default_rng(0)
+    logits = torch.from_numpy(rng.normal(size=(2000, 7)) * rng.exponential(3, (2000, 1)))
+    targets = torch.from_numpy(rng.integers(7, size=2000))
+    logits[torch.arange(1500), targets[:1500]] += 6
+    losses = cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
+    wrong = logits.argmax(dim=1) != targets
+    for rows in torch.argsort(losses).split(250):
+        limit = errors_at_most(losses[rows].mean().item(), 7, smoothing)
+        assert wrong[rows].double().mean() <= limit + 1e-6
+    tied = torch.full((1, 7), -50.0).double()
+    tied[0, :2] = 0
+    least = float(cross_entropy(tied, torch.tensor([1])))
+    assert errors_at_most(least, 7, 0.0) == pytest.approx(1, abs=1e-6)

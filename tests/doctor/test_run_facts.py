@@ -100,6 +100,15 @@ def test_numbers_of_one_fold_alone_are_an_estimate(tilt, copy):
     assert not record.facts.prior_is_exact and record.facts.prior > 0
 
 
+def test_pictures_of_one_subject_count_once(digits, copy):
+    path = copy(digits) / "fold_0" / "oof.parquet"
+    frame = pd.read_parquet(path)
+    frame.insert(1, "subject", [f"patient {row // 3}" for row in range(len(frame))])
+    frame.to_parquet(path)
+    facts = read_folds(path.parent.parent)[0].facts
+    assert facts.val_rows == 10 and facts.val_class_rows.sum() == pytest.approx(10, abs=3)
+
+
 def test_somebody_elses_metric_gives_way_to_the_loss_until_the_run_has_finished(digits, copy):
     folder = copy(digits)
     config = yaml.safe_load((folder / "config.yaml").read_text())

@@ -52,7 +52,7 @@ HEALTHY = {
     "cutmix_until_late": Variant(("mixing=cutmix", "mixing.off_epochs=2")),
     "mixup_cutmix": Variant(("mixing=mixup_cutmix",)),
     "augmented": Variant(("augment=light",), nets=BOTH),
-    "heavily_augmented": Variant(("augment=heavy", "~augment.flips"), nets=("resnet",)),
+    "heavily_augmented": Variant(("augment=heavy", "~augment.flip"), nets=("resnet",)),
     "label_smoothing": Variant(("loss=label_smoothing",), nets=BOTH),
     "focal": Variant(("loss=focal",)),
     "hard_samples": Variant(("loss=ohem",)),

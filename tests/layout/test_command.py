@@ -46,7 +46,6 @@ def test_nothing_in_doubt(command, folder):
     [
         (["name=a/b"], "name=a/b: expected letters"),
         (["name=digits"], "is called so"),
-        (["metric=rmse"], "does not measure"),
         (["task=regression"], "Set metric"),
         (["metric=accurate"], "accuracy"),
         (["pth=x"], "did you mean 'path'"),
