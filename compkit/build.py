@@ -77,7 +77,7 @@ def build_plan(cfg: DictConfig) -> Plan:
     """
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     if cfg.competition.name in EMBEDDED:
-        ensure_competition(cfg.competition.name, Path(cfg.data_dir))
+        ensure_competition(cfg.competition.name, Path(cfg.data_dir).expanduser())
     name = cfg.name or re.sub(r"[^A-Za-z0-9_-]", "_", str(cfg.model.backbone).split(".")[0])
     config["name"] = name
     return Plan(
@@ -153,7 +153,8 @@ def load_plan(run: str | Path, trust: Sequence[str] = (), changes: dict[str, Any
         ValueError: its config names a target outside what is trusted.
     """
     own = {"resume": True, "model.pretrained": False, "model.weights": None}
-    return replace(build_plan(_read_config(run, trust, own | (changes or {}))), folder=Path(run))
+    plan = build_plan(_read_config(run, trust, own | (changes or {})))
+    return replace(plan, folder=Path(run).expanduser())
 
 
 def plan_again(
@@ -168,7 +169,7 @@ def plan_again(
     """
     plan = build_plan(_read_config(run, trust, {"name": name} | (changes or {})))
     config = {key: value for key, value in plan.config.items() if key != "made"}
-    return replace(plan, folder=Path(run).parent / name, config=config)
+    return replace(plan, folder=Path(run).expanduser().parent / name, config=config)
 
 
 def with_inference(plan: Plan, node: DictConfig) -> Plan:
@@ -203,7 +204,7 @@ def image_reader(run: str | Path, trust: Sequence[str] = ()) -> Callable[[str], 
     weights = sorted(plan.folder.glob("fold_*/*.safetensors"))
     if not weights:
         made_of = plan.config.get("made", {}).get("runs", [])[:1]
-        is_there = made_of and (Path(made_of[0]) / "config.yaml").is_file()
+        is_there = made_of and (Path(made_of[0]).expanduser() / "config.yaml").is_file()
         return image_reader(made_of[0], trust) if is_there else lambda id: None
     preprocessing = Preprocessing.from_dict(read_metadata(weights[0])["preprocessing"])
     return picture_of([plan.competition.read_train(plan.limit)], preprocessing)
@@ -234,7 +235,7 @@ def check_targets(node: Any, trust: Sequence[str], path: Path) -> None:
 
 def _read_config(run: str | Path, trust: Sequence[str], changes: dict[str, Any]) -> DictConfig:
     """The config of a run on disk, with some keys changed."""
-    path = Path(run) / "config.yaml"
+    path = Path(run).expanduser() / "config.yaml"
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such file. Set run= to a run's folder, such as outputs/digits/resnet18."

@@ -25,6 +25,7 @@ from compkit.engine import (
 )
 from compkit.files import write_text
 from compkit.inference import AVERAGES, InferenceSettings, ViewSearch, per_subject
+from compkit.privacy import private_tree
 from compkit.randomness import derive_seed, seed_everything
 from compkit.report import write_report
 from compkit.results import prediction_frame, read_scores, score
@@ -154,7 +155,7 @@ def run_fold(
     }
     loggers = plan.loggers if ranks.is_main else []
     for logger in loggers:
-        logger.start_fold(fold, plan.name, plan.config, plan.folder)
+        logger.start_fold(fold, plan.name, private_tree(plan.config), plan.folder)
     progress = fit(
         folder,
         learner,

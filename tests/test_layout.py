@@ -7,7 +7,7 @@ import pytest
 
 from .commands import ROOT
 
-BASE = {"deadline", "files", "randomness", "ranges", "types"}
+BASE = {"deadline", "files", "privacy", "randomness", "ranges", "types"}
 PARTS = {"data", "models", "losses", "metrics", "optim", "competition", "augment"}
 USERS = {
     "layout",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from compkit.data.decode import decode_image
 from compkit.files import write_text
+from compkit.privacy import without_home
 from compkit.types import Table
 
 
@@ -92,8 +93,9 @@ def _read_known(path: Path | None, channels: int, max_value: float | None) -> di
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
     same = record.get("channels") == channels and record.get("max_value") == max_value
-    return record["images"] if same else {}
+    return {os.path.expanduser(file): stamp for file, stamp in record["images"].items()} if same else {}
 
 
 def _write_known(path: Path, channels: int, max_value: float | None, images: dict[str, Stamp]) -> None:
+    images = {without_home(file): stamp for file, stamp in images.items()}
     write_text(path, json.dumps({"channels": channels, "max_value": max_value, "images": images}))

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from compkit.engine import Console
-from compkit.kaggle import Candidate, LedgerRow, Service, Wishes, connect, submit, without_home
+from compkit.kaggle import Candidate, LedgerRow, Service, Wishes, connect, submit
+from compkit.privacy import without_home
 from compkit.run.plan import Plan
 from compkit.run.submission_file import SubmissionCheck, check_submission
 

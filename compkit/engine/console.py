@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Table
 from rich.text import Text
 
+from compkit.privacy import private
+
 LOG_WIDTH = 120  # characters; tables in train.log and in a pipe are this wide at most
 
 
@@ -111,7 +113,7 @@ class Console:
     def _print(self, content: Text | Table) -> None:
         self._screen.print(content, soft_wrap=isinstance(content, Text))
         now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
-        lines = [f"{now}  {line}".rstrip() + "\n" for line in _plain(content).splitlines()]
+        lines = [f"{now}  {line}".rstrip() + "\n" for line in private(_plain(content)).splitlines()]
         if self._log is None:
             self._unlogged += lines
         else:

@@ -136,6 +136,8 @@ class WandbLogger:
     def _start(self, fold: int, run_name: str, config: Mapping[str, Any], folder: Path) -> None:
         import wandb
 
+        self._folder = folder
+        _remove_logs(folder / "wandb")  # of a process that was killed
         # silent for the whole process: it also turns a prompt for the login into an error
         wandb.setup(wandb.Settings(silent=True))
         self._run = wandb.init(
@@ -152,6 +154,7 @@ class WandbLogger:
             settings=wandb.Settings(
                 silent=True,
                 console="off",
+                x_disable_meta=True,  # names of user and host
                 disable_git=True,  # environment.json has the commit; a remote's address may hold a password
                 init_timeout=self.timeout_seconds,
                 finish_timeout=self.timeout_seconds,
@@ -165,6 +168,7 @@ class WandbLogger:
     def _finish(self, summary: Mapping[str, float]) -> None:
         self._run.summary.update(dict(summary))
         self._run.finish()
+        _remove_logs(self._folder / "wandb")
 
     def _attempt(self, action: Callable[[], None]) -> None:
         if not self._on:
@@ -178,6 +182,12 @@ class WandbLogger:
                 "the training goes on. `wandb login`, or logger.wandb.mode=offline, avoids this.",
                 stacklevel=3,
             )
+
+
+def _remove_logs(folder: Path) -> None:
+    """W&B's logs about itself: they tell the home folder, and syncing an offline run does not need them."""
+    for log in folder.rglob("debug*.log"):
+        log.unlink()
 
 
 def _kept_id(path: Path) -> str:

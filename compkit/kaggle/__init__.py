@@ -6,7 +6,7 @@ The client is imported only when something is submitted.
 from compkit.kaggle.client import KaggleError
 from compkit.kaggle.ledger import LedgerRow, append, cv_of, read_ledger, update, utc_text
 from compkit.kaggle.poll import Wishes, tag_of, wait_for_score
-from compkit.kaggle.redact import redact, without_home
+from compkit.kaggle.redact import redact
 from compkit.kaggle.service import Rules, Service, Submitted, connect
 from compkit.kaggle.upload import Candidate, check_limit, submit
 
@@ -29,5 +29,4 @@ __all__ = [
     "update",
     "utc_text",
     "wait_for_score",
-    "without_home",
 ]

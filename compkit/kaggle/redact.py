@@ -4,9 +4,9 @@ import base64
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
-HIDDEN = "<hidden>"
+from compkit.privacy import HIDDEN, without_home
+
 VARIABLES = ("KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_API_V1_TOKEN", "KAGGLE_TOKEN", "KAGGLE_USERNAME")
 
 
@@ -30,16 +30,6 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         pattern = re.escape(secret)
         text = re.sub(pattern if len(secret) > 3 else rf"(?<!\w){pattern}(?!\w)", HIDDEN, text)
     return without_home(text)
-
-
-def without_home(text: str) -> str:
-    """The text with ~ for the home folder, which names its owner.
-
-    >>> without_home(f"{Path.home()}/data/a.csv")
-    '~/data/a.csv'
-    """
-    home = str(Path.home())
-    return text if home == "/" else re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
 
 
 def basic_auth(user: str, key: str) -> str:

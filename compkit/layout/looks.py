@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 SAMPLED = 12
+MOST_CHANNELS = 16  # an array [C, H, W] is told from [H, W, C] by a short first side
 MASK_VALUES = 6  # a mask has hardly more different pixel values
 
 
@@ -92,7 +93,7 @@ def _read(path: Path) -> np.ndarray | None:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             if array.ndim not in (2, 3) or not array.size:
                 return None
-            first = array.ndim == 3 and array.shape[0] < min(array.shape[1:])
+            first = array.ndim == 3 and array.shape[0] <= MOST_CHANNELS < array.shape[2]
             return np.moveaxis(array, 0, -1) if first else np.asarray(array)
         data = np.frombuffer(path.read_bytes(), np.uint8)
         if not len(data):

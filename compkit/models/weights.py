@@ -88,7 +88,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     >>> read_weights(path)
     {'fc.bias': tensor([0., 0.])}
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"model.weights={path}: no such file (looked in {Path.cwd()}).")
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compkit.kaggle import without_home
+from compkit.privacy import without_home
 
 # where and under which name a run happened, not what it was
 NOT_SETTINGS = (

@@ -6,6 +6,7 @@ from pathlib import Path
 import jinja2
 
 from compkit.files import write_text
+from compkit.privacy import private
 from compkit.report.errors import error_sections
 from compkit.report.members import members
 from compkit.report.pictures import ImageOf
@@ -48,7 +49,7 @@ def write_report(folder: Path, image_of: ImageOf | None) -> Path:
 
 
 def render(title: str, cards: Sequence[Card], sections: Sequence[Section], notes: Sequence[str]) -> str:
-    """The page as HTML; every text is escaped.
+    """The page as HTML; every text is escaped, and none tells a key or the home folder.
 
     Args:
         title: name of the page.
@@ -61,4 +62,4 @@ def render(title: str, cards: Sequence[Card], sections: Sequence[Section], notes
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.get_template("page.html.j2")
-    return template.render(title=title, cards=cards, sections=sections, notes=notes)
+    return private(template.render(title=title, cards=cards, sections=sections, notes=notes))

@@ -15,6 +15,7 @@ import yaml
 
 from compkit.engine import describe_hardware
 from compkit.files import write_text
+from compkit.privacy import private, private_code, private_tree
 
 # keys that may differ between a run and its continuation: they change how long and where it runs, not what
 FREE_KEYS = (
@@ -91,9 +92,9 @@ def open_run(folder: Path, config: dict[str, Any], overrides: list[str], device:
     Raises:
         ValueError: the folder holds a run of another config.
     """
-    path = folder / "config.yaml"
+    path, config = folder / "config.yaml", private_tree(config)
     if path.is_file():
-        old = yaml.safe_load(path.read_text(encoding="utf-8"))
+        old = private_tree(yaml.safe_load(path.read_text(encoding="utf-8")))
         changes = differences(old, config)
         if changes:
             raise ValueError(
@@ -104,7 +105,7 @@ def open_run(folder: Path, config: dict[str, Any], overrides: list[str], device:
     for torn in folder.rglob(".tmp-*"):  # what a killed process had not finished writing
         torn.unlink()
     write_text(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-    write_text(folder / "overrides.txt", "".join(f"{override}\n" for override in overrides))
+    write_text(folder / "overrides.txt", private("".join(f"{override}\n" for override in overrides)))
     write_text(folder / "environment.json", json_text(describe_environment(device)))
 
 
@@ -130,19 +131,20 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "compkit": importlib.metadata.version("compkit"),
         **{name: importlib.metadata.version(name) for name in PACKAGES},
         "git_commit": _git("rev-parse", "HEAD"),
-        "git_diff": (_git("diff", "HEAD") or "")[:MAX_DIFF],
+        "git_diff": private_code(_git("diff", "HEAD") or "")[:MAX_DIFF],
         "hardware": describe_hardware(device) | {"threads": torch.get_num_threads()},
         "command": Path(sys.argv[0]).name,
     }
 
 
 def json_text(value: Any) -> str:
-    """JSON as it is written everywhere in a run's folder; a score that could not be computed is null.
+    """JSON as it is written everywhere in a run's folder, without secrets; a score that could not be computed is null.
 
     >>> json_text({"auc": float("nan")})
     '{\\n  "auc": null\\n}\\n'
     """
-    return json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    plain = private_tree(_without_nan(value))
+    return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _without_nan(value: Any) -> Any:

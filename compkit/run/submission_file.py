@@ -191,7 +191,7 @@ def _members(plan: Plan, metrics: dict[str, Any]) -> list[dict[str, Any]]:
     shares, scores = metrics.get("weights", {}), metrics.get("members", {})
     for run in plan.config.get("made", {}).get("runs", []):
         name = run if run in scores else Path(run).name
-        file = Path(run) / "metrics.json"
+        file = Path(run).expanduser() / "metrics.json"
         folds = read_scores(file)["folds"] if file.is_file() else []
         kinds = [one["weights"] for one in folds if "weights" in one]
         score = scores.get(name, {}).get(plan.metric.name)
