@@ -64,7 +64,7 @@ def as_text(value):
     return f'"{value}"' if isinstance(value, str) else str(value).replace("None", "null")
 
 
-@pytest.mark.parametrize("name", trainable())
+@pytest.mark.parametrize("name", list(trainable()))
 def test_download_to_submission(tmp_path, monkeypatch, capsys, name):
     folder = tmp_path / "download"
     folder.mkdir()
