@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,33 @@ ASSIGNED = re.compile(
 )
 
 
+def secret_values(environment: Mapping[str, str]) -> dict[str, str]:
+    """The values of environment variables that hold keys, and the variables' names.
+
+    A path is none: `SSH_KEY_FILE=/data/key` must not hide /data in every config.
+
+    >>> secret_values({"API_KEY": "abcd1234", "KEY_FILE": "/data/keys", "LANG": "en_GB.UTF-8"})
+    {'abcd1234': 'API_KEY'}
+    """
+    return {
+        value: name
+        for name, value in environment.items()
+        if SECRET_NAME.search(name) and len(value) >= SHORTEST and not value.startswith(("/", "~", "."))
+    }
+
+
+def hider() -> Callable[[str], str]:
+    """`private` for many texts: the environment is looked through once."""
+    values = sorted(secret_values(os.environ), key=len, reverse=True)
+
+    def hide(text: str) -> str:
+        for value in values:
+            text = text.replace(value, HIDDEN)
+        return without_home(text)
+
+    return hide
+
+
 def private(text: str) -> str:
     """The text without the values of environment variables that hold keys, and with ~ for the home folder.
 
@@ -21,10 +49,7 @@ def private(text: str) -> str:
     >>> private(f"{Path.home()}/data/a.csv")
     '~/data/a.csv'
     """
-    values = {value for name, value in os.environ.items() if SECRET_NAME.search(name)}
-    for value in sorted((one for one in values if len(one) >= SHORTEST), key=len, reverse=True):
-        text = text.replace(value, HIDDEN)
-    return without_home(text)
+    return hider()(text)
 
 
 def without_home(text: str) -> str:
@@ -43,11 +68,16 @@ def private_tree(node: Any) -> Any:
     >>> private_tree({"path": [f"{Path.home()}/a", 3]})
     {'path': ['~/a', 3]}
     """
-    if isinstance(node, dict):
-        return {key: private_tree(value) for key, value in node.items()}
-    if isinstance(node, list | tuple):
-        return [private_tree(value) for value in node]
-    return private(node) if isinstance(node, str) else node
+    hide = hider()
+
+    def walk(one: Any) -> Any:
+        if isinstance(one, dict):
+            return {key: walk(value) for key, value in one.items()}
+        if isinstance(one, list | tuple):
+            return [walk(value) for value in one]
+        return hide(one) if isinstance(one, str) else one
+
+    return walk(node)
 
 
 def private_code(text: str) -> str:

@@ -180,6 +180,25 @@ def last_scores(entry: dict[str, Any]) -> dict[str, Any]:
     return entry["last"] if "last" in entry else entry["last_per_picture"]
 
 
+def cv_of(metrics: dict[str, Any]) -> tuple[str, float | None, float | None]:
+    """Name of a run's metric, its pooled score, and the nested one of what goes into its submission.
+
+    Nested is the score after post-processing, else the pooled one of a run whose weights, level-2 models or views were
+    learned on out-of-fold rows; None for a run that learned nothing from them.
+
+    Args:
+        metrics: what metrics.json holds.
+
+    >>> cv_of({"metric": "f1", "pooled": {"f1": 0.8}, "postprocess": {"nested": 0.83}})
+    ('f1', 0.8, 0.83)
+    """
+    name = metrics["metric"]
+    cv = metrics["pooled"].get(name)
+    if "postprocess" in metrics:
+        return name, cv, metrics["postprocess"]["nested"]
+    return name, cv, cv if "in_sample" in metrics else None
+
+
 def read_scores(path: Path) -> dict[str, Any]:
     """A fold's scores.json; null, which stands for a score that could not be computed, is NaN again."""
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compkit.metrics import RMSE, Accuracy
-from compkit.results import mean_predictions, prediction_frame, read_test, score, summarise
+from compkit.results import cv_of, mean_predictions, prediction_frame, read_test, score, summarise
 from compkit.types import Predictions, Table, Task
 
 IDS = np.array(["01", "2"])
@@ -67,3 +67,11 @@ def test_test_predictions_come_in_the_order_of_the_classes(tmp_path):
     ]
     with pytest.raises(ValueError, match="pred_cow"):
         read_test(path, ("cat", "cow"))
+
+
+def test_nested_is_the_score_of_what_is_submitted():
+    plain = {"metric": "f1", "pooled": {"f1": 0.8, "auc": 0.9}}
+    assert cv_of(plain) == ("f1", 0.8, None)
+    assert cv_of(plain | {"in_sample": {"f1": 0.9}}) == ("f1", 0.8, 0.8)
+    tuned = {"plain": 0.8, "nested": 0.83, "in_sample": 0.85}
+    assert cv_of(plain | {"in_sample": {"f1": 0.9}, "postprocess": tuned}) == ("f1", 0.8, 0.83)

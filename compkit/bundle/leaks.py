@@ -5,14 +5,12 @@ import io
 import json
 import netrc
 import os
-import re
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|WEBHOOK", re.IGNORECASE)
-SHORTEST = 8  # bytes of a value that is looked for; shorter ones occur in weights by chance
+from compkit.privacy import SHORTEST, secret_values
 
 
 def known_secrets(environment: Mapping[str, str], home: Path) -> dict[bytes, str]:
@@ -24,10 +22,8 @@ def known_secrets(environment: Mapping[str, str], home: Path) -> dict[bytes, str
         environment: of this process.
         home: the home folder.
     """
-    secrets: dict[str, str] = {}
-    for name, value in environment.items():
-        if SECRET_NAME.search(name) and len(value) >= SHORTEST:
-            secrets[value] = f"the value of the environment variable {name}"
+    found = secret_values(environment)
+    secrets = {value: f"the value of the environment variable {name}" for value, name in found.items()}
     for value, source in _credentials(home):
         if len(value) >= SHORTEST:
             secrets[value] = f"a key out of {source}"

@@ -9,9 +9,6 @@ import pandas as pd
 
 from compkit.bundle.opened import Bundle
 from compkit.bundle.recipe import Node, Said, Unit
-from compkit.competition import SubmissionShape
-from compkit.competition.submission_rows import read_rows
-from compkit.competition.table import read_table
 from compkit.engine import Console
 from compkit.inference import average_rows, first_rows
 from compkit.results import prediction_frame
@@ -42,7 +39,7 @@ class Running:
         shape = self.bundle.plan.submission_shape
         assert shape is not None, "a bundle without a sample submission"
         self.shape = replace(shape, classes=self.bundle.classes)
-        self.ids = sample_ids(self.shape)
+        self.ids = self.shape.sample_ids()
         self.prior = self.bundle.prior()
 
     @property
@@ -100,11 +97,3 @@ class Running:
                 self.console.warn(
                     f"{len(ids)} {what}: {', '.join(ids[:10].tolist())}{' …' * (len(ids) > 10)}"
                 )
-
-
-def sample_ids(shape: SubmissionShape) -> np.ndarray:
-    """What the sample's rows are about, each id once, in its order, str [N]."""
-    frame = read_table(shape.sample, "competition.sample_submission")
-    names = [str(shape.names.get(name, name)) for name in shape.classes]
-    rows = read_rows(frame, shape.sample, shape.id_column, shape.row_ids, shape.class_column, names)
-    return rows.ids if rows.places is None else rows.subjects

@@ -1,13 +1,12 @@
 """What the cells of an id column hold: an id with text around it, or an id and a class."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from compkit.competition.submission_rows import splits
 from compkit.competition.table import first_few
 
 
@@ -57,6 +56,28 @@ def split_ids(cells: np.ndarray, pattern: str, names: Sequence[str], path: Path,
     if not names:
         _require_product(ids, classes, pattern, path)
     return SplitIds(ids, classes)
+
+
+def splits(cell: str, pattern: str, names: set[str]) -> Iterator[tuple[str, str]]:
+    """The ways in which a cell is an id and a known class, the longest class first.
+
+    >>> list(splits("7_polar_bear", "{id}_{class}", {"bear", "polar_bear"}))
+    [('7', 'polar_bear'), ('7_polar', 'bear')]
+    >>> list(splits("bear:7", "{class}:{id}", {"bear"}))
+    [('7', 'bear')]
+    """
+    id_first = pattern.index("{id}") < pattern.index("{class}")
+    before, rest = pattern.split("{id}" if id_first else "{class}")
+    joint, behind = rest.split("{class}" if id_first else "{id}")
+    if not (cell.startswith(before) and cell.endswith(behind)):
+        return
+    text = cell[len(before) : len(cell) - len(behind)]
+    at = text.find(joint, 1) if id_first else text.rfind(joint, 0, -1)
+    while at > 0:
+        left, right = text[:at], text[at + len(joint) :]
+        if (right if id_first else left) in names and left and right:
+            yield (left, right) if id_first else (right, left)
+        at = text.find(joint, at + 1) if id_first else text.rfind(joint, 0, at + len(joint) - 1)
 
 
 def _regex(pattern: str) -> re.Pattern[str]:

@@ -1,12 +1,13 @@
 """What the rows of a sample submission are about: an id each, or an id and one of the classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from compkit.competition.long_ids import split_ids, splits
 from compkit.competition.table import duplicates, first_few, read_ids, require_filled
 
 ROWS_KEY = "competition.sample_ids"
@@ -66,7 +67,7 @@ def read_rows(
         _refuse_unknown([cell for cell in cells if cell not in place], path, class_column, names)
         return Rows(keys, frame[id_column].to_numpy(dtype=str), np.array([place[name] for name in cells]))
     if "{class}" not in pattern:
-        return Rows(keys, _unwrapped(keys, pattern, path), None)
+        return Rows(keys, split_ids(keys, pattern, (), path, ROWS_KEY).ids, None)
     known = set(names)
     found = [next(splits(cell, pattern, known), None) for cell in keys.tolist()]
     unknown = [cell for cell, one in zip(keys.tolist(), found, strict=True) if one is None]
@@ -93,40 +94,6 @@ def read_keys(frame: pd.DataFrame, path: Path, id_column: str, class_column: str
             "row a pair. Keep one row of each."
         )
     return keys
-
-
-def splits(cell: str, pattern: str, names: set[str]) -> Iterator[tuple[str, str]]:
-    """The ways in which a cell is an id and a known class, the longest class first.
-
-    >>> list(splits("7_polar_bear", "{id}_{class}", {"bear", "polar_bear"}))
-    [('7', 'polar_bear'), ('7_polar', 'bear')]
-    >>> list(splits("bear:7", "{class}:{id}", {"bear"}))
-    [('7', 'bear')]
-    """
-    id_first = pattern.index("{id}") < pattern.index("{class}")
-    before, rest = pattern.split("{id}" if id_first else "{class}")
-    joint, behind = rest.split("{class}" if id_first else "{id}")
-    if not (cell.startswith(before) and cell.endswith(behind)):
-        return
-    text = cell[len(before) : len(cell) - len(behind)]
-    at = text.find(joint, 1) if id_first else text.rfind(joint, 0, -1)
-    while at > 0:
-        left, right = text[:at], text[at + len(joint) :]
-        if (right if id_first else left) in names and left and right:
-            yield (left, right) if id_first else (right, left)
-        at = text.find(joint, at + 1) if id_first else text.rfind(joint, 0, at + len(joint) - 1)
-
-
-def _unwrapped(cells: np.ndarray, pattern: str, path: Path) -> np.ndarray:
-    """The ids in cells that hold further text around them, such as {id}.jpg."""
-    before, behind = pattern.split("{id}")
-    wrong = [cell for cell in cells.tolist() if not (cell.startswith(before) and cell.endswith(behind))]
-    if wrong:
-        raise ValueError(
-            f"{path}: {len(wrong)} ids are not written like {pattern!r}: {first_few(wrong)}. Set {ROWS_KEY}='{{id}}', "
-            "or to how the sample writes them."
-        )
-    return np.array([cell[len(before) : len(cell) - len(behind)] for cell in cells.tolist()])
 
 
 def _refuse_unknown(cells: list[str], path: Path, what: str, names: Sequence[str]) -> None:

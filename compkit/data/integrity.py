@@ -59,7 +59,7 @@ def _jpeg_ends(data: bytes) -> bool:
 def _misread_tiff(data: bytes) -> str | None:
     """Why OpenCV (5.0) would return wrong pixels, or none, for this TIFF, or None."""
     try:
-        tags = _tiff_tags(data)
+        tags = tiff_tags(data)
     except struct.error:
         return "the file is cut short: the table of TIFF tags is incomplete"
     bits, samples, planar = tags.get(258, 1), tags.get(277, 1), tags.get(284, 1)
@@ -72,7 +72,7 @@ def _misread_tiff(data: bytes) -> str | None:
     return None
 
 
-def _tiff_tags(data: bytes) -> dict[int, int]:
+def tiff_tags(data: bytes) -> dict[int, int]:
     """The tags of the first page, with the first of their values; right for 16-bit values only."""
     order = "<" if data.startswith(b"II") else ">"
     (table,) = struct.unpack_from(f"{order}I", data, 4)

@@ -3,6 +3,8 @@
 import struct
 from typing import NamedTuple
 
+from compkit.data.integrity import tiff_tags
+
 HEAD_BYTES = 8192  # of a file that are read at first: 64 kB cost 5 % of decoding a picture of 512 px
 PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # by colour type; 3 is a palette of colours
 UPRIGHT = 1  # of the eight Exif orientations
@@ -64,7 +66,7 @@ def _jpeg(data: bytes) -> Header:
         mark, size = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
         body = data[position + 4 : position + 2 + size]
         if mark == 0xE1 and body.startswith(b"Exif\0\0"):
-            orientation = _tiff_tags(body[6:]).get(274, UPRIGHT)
+            orientation = tiff_tags(body[6:]).get(274, UPRIGHT)
         if 0xC0 <= mark <= 0xCF and mark not in (0xC4, 0xC8, 0xCC):
             return Header("jpeg", bits=body[0], channels=body[5], orientation=orientation)
         position += 2 + size
@@ -76,7 +78,7 @@ def _webp(data: bytes) -> Header:
     has_alpha = bool(flags & 0x10) or (data[12:16] == b"VP8L" and bool(data[24] & 0x10))
     exif = data.find(b"EXIF") if flags & 0x08 else -1
     block = data[exif + 8 :].removeprefix(b"Exif\0\0") if exif > 0 else b""
-    orientation = _tiff_tags(block).get(274, UPRIGHT) if block else UPRIGHT
+    orientation = tiff_tags(block).get(274, UPRIGHT) if block else UPRIGHT
     # the Exif block comes last; without it the header does not say all
     return Header(
         "webp", 8 if bool(block) == bool(flags & 0x08) else 0, 4 if has_alpha else 3, has_alpha, orientation
@@ -84,22 +86,6 @@ def _webp(data: bytes) -> Header:
 
 
 def _tiff(data: bytes) -> Header:
-    tags = _tiff_tags(data)
+    tags = tiff_tags(data)
     channels = tags.get(277, 1)
     return Header("tiff", tags.get(258, 1), channels, channels in (2, 4), tags.get(274, UPRIGHT))
-
-
-def _tiff_tags(data: bytes) -> dict[int, int]:
-    """The 16-bit tags of the first directory, with the first of their values."""
-    order = "<" if data.startswith(b"II") else ">"
-    (table,) = struct.unpack_from(f"{order}I", data, 4)
-    (count,) = struct.unpack_from(f"{order}H", data, table)
-    tags = {}
-    for entry in range(table + 2, table + 2 + 12 * count, 12):
-        tag, kind, items = struct.unpack_from(f"{order}HHI", data, entry)
-        at = entry + 8
-        if kind == 3 and items > 2:  # values that do not fit into the entry lie elsewhere
-            (at,) = struct.unpack_from(f"{order}I", data, at)
-        if kind == 3:
-            (tags[tag],) = struct.unpack_from(f"{order}H", data, at)
-    return tags

@@ -4,7 +4,7 @@ The client is imported only when something is submitted.
 """
 
 from compkit.kaggle.client import KaggleError
-from compkit.kaggle.ledger import LedgerRow, append, cv_of, read_ledger, update, utc_text
+from compkit.kaggle.ledger import LedgerRow, append, read_ledger, update, utc_text
 from compkit.kaggle.poll import Wishes, tag_of, wait_for_score
 from compkit.kaggle.redact import redact
 from compkit.kaggle.service import Rules, Service, Submitted, connect
@@ -21,7 +21,6 @@ __all__ = [
     "append",
     "check_limit",
     "connect",
-    "cv_of",
     "read_ledger",
     "redact",
     "submit",

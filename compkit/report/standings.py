@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from compkit.kaggle import LedgerRow, cv_of, read_ledger
+from compkit.kaggle import LedgerRow, read_ledger
 from compkit.report.changes import Settings, changes
+from compkit.results import cv_of
 
 # a folder with one of these is a run's, be it a torn one; `folds` and `lr_find` have none
 MARKS = ("config.yaml", "metrics.json", "oof.parquet", "submission.csv", "fold_*")

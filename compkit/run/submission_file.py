@@ -11,7 +11,7 @@ from typing import Any
 from compkit.competition.table import first_few, read_table
 from compkit.engine import Console
 from compkit.files import write_text
-from compkit.results import read_scores, read_test
+from compkit.results import cv_of, read_scores, read_test
 from compkit.run.folder import json_text
 from compkit.run.plan import Plan
 from compkit.run.tuned import Tuned
@@ -159,14 +159,10 @@ def describe_cv(metrics: dict[str, Any]) -> dict[str, Any]:
     ...              "std": {"auc": 0.1}, "postprocess": {"metric": "auc", "nested": 0.7}})["nested"]
     0.7
     """
-    name = metrics["metric"]
+    name, _, nested = cv_of(metrics)
     cv = {"metric": name, "greater_is_better": metrics["greater_is_better"]}
     cv |= {key: metrics[key][name] for key in ("pooled", "mean", "std")}
-    if "postprocess" in metrics:
-        cv["nested"] = metrics["postprocess"]["nested"]
-    elif "in_sample" in metrics:  # a blend or a search: its out-of-fold predictions are nested themselves
-        cv["nested"] = metrics["pooled"][name]
-    return cv
+    return cv | ({} if nested is None else {"nested": nested})
 
 
 def sha256(path: Path) -> str:

@@ -378,7 +378,11 @@ def test_what_the_sample_does_not_ask_for(tmp_path):
         ("image,kind,p\n,cat,0\n", PAIRS, "column 'image' is empty in 1 rows"),
         ("image,kind,p\n1,,0\n", PAIRS, "column 'kind' is empty in 1 rows"),
         ("image,p\n1,0\n", PAIRS, r"column 'kind' not found.*competition\.sample_class_column"),
-        ("id,label\n1,0\n", {"row_ids": "{id}.png"}, r"1 ids are not written like '\{id\}\.png': '1'"),
+        (
+            "id,label\n1,0\n",
+            {"row_ids": "{id}.png"},
+            r"1 of 1 ids do not look like '\{id\}\.png': '1'.*competition\.sample_ids",
+        ),
         (
             "id,label\n1,0\n",
             {"row_ids": "{class}"},

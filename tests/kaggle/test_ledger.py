@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from compkit.kaggle import LedgerRow, append, cv_of, read_ledger, update, utc_text
+from compkit.kaggle import LedgerRow, append, read_ledger, update, utc_text
 from compkit.kaggle.ledger import COLUMNS
 
 HASH = "ab" * 32
@@ -123,14 +123,6 @@ def test_a_ledger_that_a_spreadsheet_has_saved_is_read(tmp_path):
     append(path, row())
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert read_ledger(path) == [row()]
-
-
-def test_nested_is_the_score_of_what_is_submitted():
-    plain = {"metric": "f1", "pooled": {"f1": 0.8, "auc": 0.9}}
-    assert cv_of(plain) == ("f1", 0.8, None)
-    assert cv_of(plain | {"in_sample": {"f1": 0.9}}) == ("f1", 0.8, 0.8)
-    tuned = {"plain": 0.8, "nested": 0.83, "in_sample": 0.85}
-    assert cv_of(plain | {"in_sample": {"f1": 0.9}, "postprocess": tuned}) == ("f1", 0.8, 0.83)
 
 
 def test_times_are_of_one_zone():
