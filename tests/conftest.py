@@ -11,7 +11,7 @@ from compkit.build import build_plan
 from compkit.cli import config_dir
 from compkit.engine import Console
 from compkit.pipeline import run
-from compkit.trials.trial import open_trial
+from compkit.run.trial import open_trial
 
 QUICK = (
     "limit=60",

@@ -7,7 +7,7 @@ import pytest
 
 from .commands import ROOT
 
-BASE = {"deadline", "files", "privacy", "randomness", "ranges", "types"}
+BASE = {"deadline", "files", "findings", "privacy", "randomness", "ranges", "types"}
 PARTS = {"data", "models", "losses", "metrics", "optim", "competition", "augment"}
 USERS = {
     "layout",
@@ -18,7 +18,7 @@ USERS = {
     "semi",
     "report",
     "demo",
-    "doctor",
+    "diagnosis",
     "postprocess",
     "results",
 }
@@ -27,10 +27,11 @@ ABOVE = {
     **dict.fromkeys(sorted(USERS), BASE | PARTS | USERS),
     "run": BASE | PARTS | USERS,
     "inspection": BASE | PARTS | USERS | {"run"},
-    "pipeline": BASE | PARTS | USERS | {"run"},
+    "doctor": BASE | PARTS | USERS | {"run"},
+    "pipeline": BASE | PARTS | USERS | {"run", "doctor"},
     "derived": BASE | PARTS | USERS | {"run", "pipeline"},
     "bundle": BASE | PARTS | USERS | {"run", "pipeline", "derived", "build", "cli"},
-    "trials": BASE | PARTS | USERS | {"run", "pipeline", "derived", "build"},
+    "trials": BASE | PARTS | USERS | {"run", "doctor", "pipeline", "derived", "build"},
 }
 
 

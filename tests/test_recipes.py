@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from compkit.build import build_plan
 from compkit.cli import config_dir
 from compkit.engine import Console
-from compkit.trials.trial import open_trial
+from compkit.run.trial import open_trial
 
 from .conftest import compose_train, train_two_steps
 

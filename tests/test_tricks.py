@@ -16,7 +16,7 @@ from compkit.build import load_plan
 from compkit.cli import root_message
 from compkit.derived.predict import predict_run
 from compkit.engine import Console, Stepper
-from compkit.trials.trial import open_trial
+from compkit.run.trial import open_trial
 
 ONE_FOLD = ("train_folds=[0]", "epochs=1")
 

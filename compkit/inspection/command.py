@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from compkit.competition import Competition
-from compkit.doctor import Finding, Status
 from compkit.engine import Console, cpu_cores
 from compkit.files import write_text
+from compkit.findings import Finding, Status
 from compkit.inspection.groups import write_groups
 from compkit.inspection.inspect import Inspection, inspect
 from compkit.inspection.page import ORDER, inspection_page, inspection_record

@@ -6,7 +6,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from compkit.doctor import Finding, Status
+from compkit.findings import Finding, Status
 from compkit.inspection.features import colours, file_formats, looks, picture_sizes
 from compkit.inspection.measure import Measured
 

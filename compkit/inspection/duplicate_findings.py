@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compkit.doctor import Finding, Status
+from compkit.findings import Finding, Status
 from compkit.inspection.duplicates import Duplicates, Edge
 from compkit.inspection.similar import labels_agree
 

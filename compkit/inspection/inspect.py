@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compkit.competition import Competition, Folds, make_folds
-from compkit.doctor import Finding, Status
+from compkit.findings import Finding, Status
 from compkit.inspection.domain import compare_domains
 from compkit.inspection.duplicate_findings import duplicate_findings
 from compkit.inspection.duplicates import Duplicates, find_duplicates

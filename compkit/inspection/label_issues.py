@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compkit.doctor import Finding, Status
+from compkit.findings import Finding, Status
 from compkit.postprocess import best_temperature
 from compkit.results import OutOfFold
 from compkit.types import Task

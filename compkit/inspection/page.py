@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from compkit.competition import Competition, Folds
-from compkit.doctor import Finding, Status, worst
+from compkit.findings import Finding, Status, worst
 from compkit.inspection.inspect import Inspection
 from compkit.inspection.measure import Measured
 from compkit.inspection.sheets import Shelf, class_sheet, duplicate_sheet, extreme_sheet, issue_sheet

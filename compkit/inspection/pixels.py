@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from compkit.data import decode_image
-from compkit.doctor import Finding, Status
+from compkit.findings import Finding, Status
 from compkit.inspection.measure import Measured
 from compkit.types import Table, Task
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from compkit.competition import Competition
-from compkit.doctor import Finding, Status
+from compkit.findings import Finding, Status
 from compkit.inspection.features import colours, looks, outside_families
 from compkit.inspection.measure import Measured
 from compkit.inspection.probe import Skill, neighbour_skill, probe

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from compkit.competition import Folds
-from compkit.doctor import Finding, Status
+from compkit.findings import Finding, Status
 from compkit.inspection.measure import Measured
 from compkit.types import Table, Task
 

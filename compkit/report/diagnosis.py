@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from compkit.doctor import Finding, Status, grouped
+from compkit.diagnosis import grouped
+from compkit.findings import Finding, Status
 from compkit.report.section import Number, Section, Table
 
 PROBLEMS = (Status.FAIL, Status.WARN)

@@ -23,7 +23,7 @@ from compkit.models import Classifier
 from compkit.pipeline import run
 from compkit.run.assemble import describe
 from compkit.run.plan import Plan
-from compkit.trials.trial import Trial, open_trial
+from compkit.run.trial import Trial, open_trial
 from compkit.types import Batch, Moment
 
 STEPS, PARTS = 2, 25  # whole steps, and a step's parts around the backbone, timed in each round

@@ -5,7 +5,7 @@ import math
 from compkit.data import Size
 from compkit.engine import Attempt, Console, attempt_step, largest_batch
 from compkit.run.plan import Plan
-from compkit.trials.trial import open_trial
+from compkit.run.trial import open_trial
 
 
 def find_batch_size(plan: Plan, start: int, largest: int | None) -> int | None:

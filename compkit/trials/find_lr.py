@@ -12,7 +12,7 @@ from compkit.files import atomic_path, free_path, write_text
 from compkit.optim import Plateau, schedule_points
 from compkit.report import Figure, Line, Section, line_chart, render
 from compkit.run.plan import Plan
-from compkit.trials.trial import Trial, open_trial
+from compkit.run.trial import Trial, open_trial
 from compkit.types import Moment
 
 

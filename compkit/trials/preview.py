@@ -11,7 +11,7 @@ from compkit.engine import Console, network_input
 from compkit.files import atomic_path, free_path
 from compkit.report.contact_sheet import contact_sheet, denormalise, label_texts
 from compkit.run.plan import Plan
-from compkit.trials.trial import Trial, open_trial
+from compkit.run.trial import Trial, open_trial
 
 
 def preview(plan: Plan, output: Path, pictures: int) -> Path:

@@ -17,7 +17,7 @@ from compkit.build import build_plan
 from compkit.cli import config_dir
 from compkit.competition import Competition
 from compkit.demo import make_competition
-from compkit.doctor import Finding, Status
+from compkit.findings import Finding, Status
 from compkit.inspection import Inspection, inspect
 from compkit.results import OutOfFold
 from compkit.run.plan import Plan

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compkit.doctor import Status, worst
 from compkit.engine import Console
+from compkit.findings import Status, worst
 from compkit.inspection import inspect, inspect_data, read_groups
 from compkit.inspection.command import read_predictions, require_own_rows
 from compkit.inspection.features import file_names

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compkit.doctor import Status
+from compkit.findings import Status
 from compkit.inspection import find_label_issues
 from compkit.inspection.label_issues import confident_joint, label_finding, noise_share
 from compkit.results import OutOfFold

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from compkit.competition import Competition
-from compkit.doctor import Status
+from compkit.findings import Status
 from compkit.inspection.domain import auc_error, domain_finding, tell_apart
 from compkit.inspection.features import as_numbers, file_names, metadata_columns
 from compkit.inspection.pixels import around_each, corners, explained_share

@@ -3,7 +3,7 @@
 import pytest
 
 from compkit.engine import Console
-from compkit.trials.trial import open_trial
+from compkit.run.trial import open_trial
 
 
 def tried(plan):

@@ -16,8 +16,8 @@ from compkit.pipeline import run
 from compkit.run import assemble, teacher_cache, teachers
 from compkit.run.prepare import prepare
 from compkit.run.trained_fold import load_fold
+from compkit.run.trial import open_trial
 from compkit.trials.preview import first_pictures
-from compkit.trials.trial import open_trial
 
 from ..commands import call
 from ..conftest import QUICK, compose_train, train_two_steps

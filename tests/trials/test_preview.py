@@ -7,8 +7,8 @@ import torch
 from compkit.data import ImageDataset
 from compkit.engine import Console
 from compkit.report.contact_sheet import denormalise
+from compkit.run.trial import open_trial
 from compkit.trials.preview import first_pictures, preview
-from compkit.trials.trial import open_trial
 
 
 @pytest.mark.parametrize(

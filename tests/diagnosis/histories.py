@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from compkit.doctor import FoldFacts
+from compkit.diagnosis import FoldFacts
 from compkit.types import Task
 
 PRIOR = float(np.log(10))

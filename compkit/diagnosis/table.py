@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from compkit.doctor.findings import Finding, Status
 from compkit.engine import Console
+from compkit.findings import Finding, Status
 
 SHOWN = (Status.FAIL, Status.WARN, Status.INFO)
 

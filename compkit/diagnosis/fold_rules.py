@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import rankdata, t
 
-from compkit.doctor.facts import FoldFacts
-from compkit.doctor.findings import Finding, Status
+from compkit.diagnosis.facts import FoldFacts
+from compkit.findings import Finding, Status
 
 SPREAD = 1.4826  # a normal distribution's standard deviation in units of its median absolute deviation
 LEVEL = 0.01  # how often, over all folds, healthy ones may look odd

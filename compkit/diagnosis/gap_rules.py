@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compkit.doctor.curves import Curves
-from compkit.doctor.facts import FoldFacts
-from compkit.doctor.findings import Finding, Status
+from compkit.diagnosis.curves import Curves
+from compkit.diagnosis.facts import FoldFacts
+from compkit.findings import Finding, Status
 
 # differences beyond which something should be done: of a score, and of the share of H that is explained, where
 # a network that is too sure of itself loses much without being wrong

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from compkit import losses, models
-from compkit.doctor.priors import Labels, binary_prior, cross_entropy_prior, error_prior
+from compkit.diagnosis.priors import Labels, binary_prior, cross_entropy_prior, error_prior
 from compkit.losses.class_weights import resolve_class_weight
 from compkit.types import Task
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from compkit.doctor import diagnose_folds
-from compkit.doctor.fold_rules import label_noise, ranked_above
+from compkit.diagnosis import diagnose_folds
+from compkit.diagnosis.fold_rules import label_noise, ranked_above
 
 from .histories import facts, fired
 

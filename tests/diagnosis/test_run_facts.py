@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from compkit.build import build_plan
-from compkit.doctor import FoldFacts, diagnose_fold, diagnose_run, show_findings
-from compkit.doctor.run_facts import read_folds
+from compkit.diagnosis import FoldFacts, diagnose_fold, diagnose_run, show_findings
+from compkit.diagnosis.run_facts import read_folds
 from compkit.engine import Console
 from compkit.pipeline import run
 from compkit.report.diagnosis import diagnosis

@@ -3,10 +3,10 @@
 H is the loss of the best answer that looks at no picture (`FoldFacts.prior`), T the training loss.
 """
 
-from compkit.doctor.curves import Curves, is_due, log_slope
-from compkit.doctor.facts import FoldFacts
-from compkit.doctor.findings import Finding, Status
-from compkit.doctor.training_rules import NOTHING_LEARNT
+from compkit.diagnosis.curves import Curves, is_due, log_slope
+from compkit.diagnosis.facts import FoldFacts
+from compkit.diagnosis.training_rules import NOTHING_LEARNT
+from compkit.findings import Finding, Status
 
 PLATEAU_EPOCHS = 5
 

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from compkit import metrics
-from compkit.doctor.facts import FoldFacts, gather_facts
-from compkit.doctor.priors import Labels, labels_of
+from compkit.diagnosis.facts import FoldFacts, gather_facts
+from compkit.diagnosis.priors import Labels, labels_of
 from compkit.engine import read_metadata
 from compkit.results import OutOfFold, read_oof
 from compkit.types import Task

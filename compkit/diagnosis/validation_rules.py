@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from compkit.doctor.curves import Curves
-from compkit.doctor.facts import FoldFacts
-from compkit.doctor.findings import Finding, Status
-from compkit.doctor.scores import perfect_score
+from compkit.diagnosis.curves import Curves
+from compkit.diagnosis.facts import FoldFacts
+from compkit.diagnosis.scores import perfect_score
+from compkit.findings import Finding, Status
 
 NO_BETTER = 0.97  # of the loss of guessing
 MANY_TIMES = 5.0  # the loss of guessing

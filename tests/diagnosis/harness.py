@@ -1,7 +1,7 @@
 """Which planted faults the diagnosis of curves names, and whether it leaves healthy trainings alone.
 
-    OMP_NUM_THREADS=1 python -m tests.doctor.harness --root /tmp/doctor --seeds 0 1 2
-    OMP_NUM_THREADS=1 python -m tests.doctor.harness --root /tmp/doctor --seeds 0 --only plain shuffled_labels
+    OMP_NUM_THREADS=1 python -m tests.diagnosis.harness --root /tmp/doctor --seeds 0 1 2
+    OMP_NUM_THREADS=1 python -m tests.diagnosis.harness --root /tmp/doctor --seeds 0 --only plain shuffled_labels
 
 Trainings that lie in the root already are not made again; one takes ten seconds or so of one core.
 """
@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from compkit.build import build_plan
 from compkit.demo import ensure_competition
-from compkit.doctor import Status, diagnose_run
+from compkit.diagnosis import diagnose_run
 from compkit.engine import Console
+from compkit.findings import Status
 from compkit.pipeline import run
 from tests.conftest import compose_train
-from tests.doctor.variants import COMMON, FAULTS, HEALTHY, NETS, Variant, competition_with
+from tests.diagnosis.variants import COMMON, FAULTS, HEALTHY, NETS, Variant, competition_with
 
 
 class Result(NamedTuple):

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from compkit.doctor.curves import read_curves
-from compkit.doctor.ending_rules import plateau, train_longer, underfit
-from compkit.doctor.facts import FoldFacts
-from compkit.doctor.findings import Finding, Status
-from compkit.doctor.fold_rules import label_noise, odd_fold
-from compkit.doctor.gap_rules import gap
-from compkit.doctor.run_facts import FoldRecord, read_folds
-from compkit.doctor.training_rules import divergence, first_epoch, non_finite, not_learning, slow
-from compkit.doctor.validation_rules import chance, explosion, oscillation, overfit
+from compkit.diagnosis.curves import read_curves
+from compkit.diagnosis.ending_rules import plateau, train_longer, underfit
+from compkit.diagnosis.facts import FoldFacts
+from compkit.diagnosis.fold_rules import label_noise, odd_fold
+from compkit.diagnosis.gap_rules import gap
+from compkit.diagnosis.run_facts import FoldRecord, read_folds
+from compkit.diagnosis.training_rules import divergence, first_epoch, non_finite, not_learning, slow
+from compkit.diagnosis.validation_rules import chance, explosion, oscillation, overfit
+from compkit.findings import Finding, Status
 from compkit.types import Task
 
 RULES = (

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from compkit.doctor.priors import labels_of
-from compkit.doctor.scores import chance_score, judged_by, score_error
+from compkit.diagnosis.priors import labels_of
+from compkit.diagnosis.scores import chance_score, judged_by, score_error
 from compkit.metrics import MAE, R2, RMSE, Accuracy, BalancedAccuracy, FBeta, LogLoss, TopKAccuracy
 from compkit.types import Task
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from compkit.doctor.facts import FoldFacts
+from compkit.diagnosis.facts import FoldFacts
 
 LAST_SHARE = 0.2  # of the epochs, whose mean stands for where training has come to
 SETTLED_STEPS = (

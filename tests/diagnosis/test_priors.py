@@ -4,8 +4,8 @@ import torch
 
 from compkit import losses
 from compkit.data import FrequencySampler, PKSampler
-from compkit.doctor.loss_terms import main_term, prior_loss, seen_shares
-from compkit.doctor.priors import Labels, labels_of
+from compkit.diagnosis.loss_terms import main_term, prior_loss, seen_shares
+from compkit.diagnosis.priors import Labels, labels_of
 from compkit.types import Task
 
 RNG = np.random.default_rng(0)

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from compkit.engine import Attempt, Console
+from compkit.run.trial import open_trial
 from compkit.trials.find_batch_size import find_batch_size
 from compkit.trials.find_lr import find_lr, plot_schedule
-from compkit.trials.trial import open_trial
 
 RUN = ("train_folds=[0]", "epochs=1", "augment=light", "model/neck=dropout", "mixing=mixup", "averaging=ema")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from compkit.doctor.loss_terms import Term, main_term, prior_loss, seen_shares
-from compkit.doctor.priors import Labels
-from compkit.doctor.scores import judged_by, score_error
+from compkit.diagnosis.loss_terms import Term, main_term, prior_loss, seen_shares
+from compkit.diagnosis.priors import Labels
+from compkit.diagnosis.scores import judged_by, score_error
 from compkit.types import Task
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compkit.doctor.priors import Labels
+from compkit.diagnosis.priors import Labels
 from compkit.types import Task
 
 # a mean over rows, each right or wrong

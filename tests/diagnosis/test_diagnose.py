@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from compkit.doctor import diagnose
-from compkit.doctor.gap_rules import errors_at_most
+from compkit.diagnosis import diagnose
+from compkit.diagnosis.gap_rules import errors_at_most
 from compkit.types import Task
 
 from .histories import PRIOR, cosine, facts, falling, fired, history

@@ -5,10 +5,10 @@ H is the loss of the best answer that looks at no picture (`FoldFacts.prior`), T
 
 import numpy as np
 
-from compkit.doctor.curves import Curves, is_due, log_slope
-from compkit.doctor.facts import FoldFacts
-from compkit.doctor.findings import Finding, Status
-from compkit.doctor.scores import perfect_score
+from compkit.diagnosis.curves import Curves, is_due, log_slope
+from compkit.diagnosis.facts import FoldFacts
+from compkit.diagnosis.scores import perfect_score
+from compkit.findings import Finding, Status
 
 FIRST_STEPS = 10  # an epoch that ends earlier says more of the initial weights than of training
 NOTHING_LEARNT = 0.97  # of H

@@ -1,0 +1,25 @@
+"""What the history of a training says: rules over its curves, each with the numbers that fired and the action."""
+
+from compkit.diagnosis.diagnose import diagnose, diagnose_fold, diagnose_folds, diagnose_labels, diagnose_run
+from compkit.diagnosis.facts import FoldFacts, gather_facts
+from compkit.diagnosis.loss_terms import prior_loss
+from compkit.diagnosis.priors import Labels, labels_of
+from compkit.diagnosis.scores import chance_score, score_error
+from compkit.diagnosis.table import grouped, show_findings
+
+__all__ = [
+    "FoldFacts",
+    "Labels",
+    "chance_score",
+    "diagnose",
+    "diagnose_fold",
+    "diagnose_folds",
+    "diagnose_labels",
+    "diagnose_run",
+    "gather_facts",
+    "grouped",
+    "labels_of",
+    "prior_loss",
+    "score_error",
+    "show_findings",
+]
