@@ -24,6 +24,7 @@ from compkit.ensemble.stackers.cnn import GridNetwork
 from compkit.ensemble.stackers.gbdt import first_trees
 from compkit.ensemble.stackers.inputs import to_scores
 from compkit.ensemble.stackers.selection import MAX_ROWS, held_out_losses, some_rows, task_loss
+from compkit.metrics import LogLoss
 from compkit.types import Task
 
 from .stackers import STACKERS, softmax, some_task
@@ -157,8 +158,9 @@ def test_logistic_is_the_penalised_maximum_of_likelihood():
     inputs, targets, parts = inputs_of(Task.MULTICLASS, rows=60, num_classes=3)
     fitted = LogisticStacker(penalty=7).fit(inputs, targets, parts, 0)
 
-    features = np.concatenate([*np.log(inputs.predictions), inputs.extra], axis=1)
-    features = (features - features.mean(axis=0)) / features.std(axis=0)
+    scores, extra = np.log(inputs.predictions), inputs.extra
+    extra = (extra - extra.mean(axis=0)) / extra.std(axis=0)
+    features = np.concatenate([*(scores - scores.mean()) / scores.std(), extra], axis=1)
 
     def loss(weights):
         weights, bias = weights[:-3].reshape(-1, 3), weights[-3:]
@@ -173,11 +175,34 @@ def test_logistic_is_the_penalised_maximum_of_likelihood():
 def test_ridge_is_the_solution_of_the_normal_equations():
     inputs, targets, parts = inputs_of(Task.REGRESSION, rows=50, num_classes=2)
     fitted = RidgeStacker(penalty=3).fit(inputs, targets, parts, 0)
-    features = np.concatenate([*inputs.predictions, inputs.extra], axis=1)
-    features = (features - features.mean(axis=0)) / features.std(axis=0)
+    scores, extra = inputs.predictions, inputs.extra
+    extra = (extra - extra.mean(axis=0)) / extra.std(axis=0)
+    features = np.concatenate([*(scores / scores.std()), extra], axis=1)
+    features = features - features.mean(axis=0)
     gram = features.T @ features + 3 * np.eye(features.shape[1])
     weights = np.linalg.solve(gram, features.T @ (targets - targets.mean(axis=0)))
     np.testing.assert_allclose(fitted.predict(inputs), features @ weights + targets.mean(axis=0))
+
+
+@pytest.mark.parametrize("name", ["logistic", "ridge"])
+def test_models_that_learnt_nothing_do_no_harm(name):
+    """Such a model says the shares of its fold's training rows, which are rare where they are frequent in the fold."""
+    rng = np.random.default_rng(0)
+    targets, parts = (rng.random((240, 6)) < 0.3).astype(float), np.arange(240) % 3
+    good = 1 / (1 + np.exp(-(3 * targets - 1.5 + rng.normal(size=targets.shape))))
+    idle = np.array([targets[parts != part].mean(axis=0) for part in parts])
+    grid = np.stack([good, *(idle.clip(0.1, 0.9) + rng.normal(size=(2, 240, 6)) * 1e-3)])
+
+    def held_out_loss(predictions):
+        values = np.zeros_like(targets)
+        for part in range(3):
+            inside, outside = parts == part, parts != part
+            inputs = Inputs(predictions, np.zeros((240, 0)), Task.MULTILABEL)
+            fitted = STACKERS[name].fit(inputs.take(outside), targets[outside], parts[outside], 0)
+            values[inside] = fitted.predict(inputs.take(inside))
+        return LogLoss()(targets, values)
+
+    assert held_out_loss(grid) < held_out_loss(grid[:1]) + 0.02
 
 
 @pytest.mark.parametrize("name", ["logistic", "ridge"])

@@ -80,3 +80,33 @@ def side_by_side(predictions: np.ndarray, extra: np.ndarray) -> np.ndarray:
     """
     by_row = predictions.transpose(1, 0, 2)
     return np.concatenate([by_row.reshape(len(by_row), -1), extra], axis=1)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Scores and columns brought to a spread of about 1, by what the training rows say of them.
+
+    All scores share one spread: a model that says nearly the same of every picture stays quiet. With a spread of its
+    own, how its constant answer differs from fold to fold would be as loud as what others know.
+    """
+
+    mean: float  # of the scores
+    std: float
+    extra_mean: np.ndarray  # [E]
+    extra_std: np.ndarray
+
+    @classmethod
+    def of(cls, scores: np.ndarray, extra: np.ndarray) -> "Scale":
+        """As these rows have it, [M, N, C] and [N, E]; what never varies is left as it is."""
+        extra_std = extra.std(axis=0)
+        spread = np.where(extra_std > 0, extra_std, 1.0)
+        return cls(float(scores.mean()), float(scores.std()) or 1.0, extra.mean(axis=0), spread)
+
+    def apply(self, scores: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scores [M, N, C] and columns [N, E], scaled.
+
+        >>> scores, extra = np.array([[[0.0], [4.0]]]), np.array([[1.0], [1.0]])
+        >>> [part.ravel().tolist() for part in Scale.of(scores, extra).apply(scores, extra)]
+        [[-1.0, 1.0], [0.0, 0.0]]
+        """
+        return (scores - self.mean) / self.std, (extra - self.extra_mean) / self.extra_std

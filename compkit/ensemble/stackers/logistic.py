@@ -2,11 +2,9 @@
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from compkit.ensemble.stackers.classifiers import FittedClassifiers, fit_classifiers
-from compkit.ensemble.stackers.inputs import Inputs, check_inputs, side_by_side, to_scores
+from compkit.ensemble.stackers.inputs import Inputs, Scale, check_inputs, side_by_side, to_scores
 from compkit.ensemble.stackers.penalty import choose_penalty, penalty_or_auto
 from compkit.types import Task
 
@@ -47,16 +45,14 @@ class LogisticStacker:
 
 
 def _fit(inputs: Inputs, targets: np.ndarray, penalty: float) -> FittedClassifiers:
-    features = _features(inputs)
+    scale = Scale.of(to_scores(inputs), inputs.extra)
 
-    def fit(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Pipeline:
-        regression = LogisticRegression(C=1 / penalty, max_iter=1000)
-        # columns of one spread, so that one penalty suits log-probabilities and pixels alike
-        model = make_pipeline(StandardScaler(), regression)
-        return model.fit(features[rows], labels, logisticregression__sample_weight=weights)
+    def to_features(inputs: Inputs) -> np.ndarray:
+        return side_by_side(*scale.apply(to_scores(inputs), inputs.extra))
 
-    return fit_classifiers(fit, inputs, targets, _features)
+    features = to_features(inputs)
 
+    def fit(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> LogisticRegression:
+        return LogisticRegression(C=1 / penalty, max_iter=1000).fit(features[rows], labels, weights)
 
-def _features(inputs: Inputs) -> np.ndarray:
-    return side_by_side(to_scores(inputs), inputs.extra)
+    return fit_classifiers(fit, inputs, targets, to_features)

@@ -10,39 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from compkit.ensemble.stackers.inputs import Inputs, check_inputs, to_scores
+from compkit.ensemble.stackers.inputs import Inputs, Scale, check_inputs, to_scores
 from compkit.randomness import derive_seed
 from compkit.ranges import not_negative, positive, whole
 from compkit.types import Task
 
 MAX_STEPS = 50  # of an epoch; more rows make larger steps, not more of them
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Scores and columns brought to a spread of about 1, by what the training rows say of them."""
-
-    mean: float  # of the scores
-    std: float
-    extra_mean: np.ndarray  # [E]
-    extra_std: np.ndarray
-
-    @classmethod
-    def of(cls, inputs: Inputs) -> "Scale":
-        """As these rows have it; what never varies is left as it is."""
-        scores, extra_std = to_scores(inputs), inputs.extra.std(axis=0)
-        return cls(
-            float(scores.mean()),
-            float(scores.std()) or 1.0,
-            inputs.extra.mean(axis=0),
-            np.where(extra_std > 0, extra_std, 1.0),
-        )
-
-    def tensors(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Scores float32 [N, M, C] and columns float32 [N, E], scaled."""
-        scores = (to_scores(inputs).transpose(1, 0, 2) - self.mean) / self.std
-        extra = (inputs.extra - self.extra_mean) / self.extra_std
-        return torch.from_numpy(scores).float(), torch.from_numpy(extra).float()
 
 
 class Corrected(nn.Module):
@@ -74,7 +47,7 @@ class FittedNetworks:
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """Probabilities or values, float64 [N, C]."""
-        tensors = self.scale.tensors(inputs)
+        tensors = tensors_of(inputs, self.scale)
         with torch.no_grad():
             outputs = [activate(network(*tensors).double(), inputs.task) for network in self.networks]
         return torch.stack(outputs).mean(dim=0).numpy()
@@ -120,7 +93,7 @@ class NetworkStacker:
     def fit(self, inputs: Inputs, targets: np.ndarray, parts: np.ndarray, seed: int) -> FittedNetworks:
         """See Stacker.fit."""
         check_inputs(inputs)
-        scale, held_out = Scale.of(inputs), np.unique(parts)
+        scale, held_out = Scale.of(to_scores(inputs), inputs.extra), np.unique(parts)
         wanted = torch.from_numpy(targets if inputs.task == Task.MULTICLASS else targets.astype(np.float32))
         trained = []
         for number in range(self.networks):
@@ -128,7 +101,7 @@ class NetworkStacker:
                 shape = (len(inputs.predictions), inputs.num_classes, inputs.extra.shape[1])
                 network = Corrected(self.make_correction(*shape), scale)
                 judging = torch.from_numpy(parts == held_out[number % len(held_out)])
-                self._train(network, *scale.tensors(inputs), wanted, judging, inputs.task)
+                self._train(network, *tensors_of(inputs, scale), wanted, judging, inputs.task)
             trained.append(network.eval())
         return FittedNetworks(trained, scale)
 
@@ -166,6 +139,12 @@ class NetworkStacker:
             elif epoch - best_epoch >= self.patience_epochs:
                 break
         network.load_state_dict(best)
+
+
+def tensors_of(inputs: Inputs, scale: Scale) -> tuple[Tensor, Tensor]:
+    """Scores float32 [N, M, C] and columns float32 [N, E], scaled."""
+    scores, extra = scale.apply(to_scores(inputs), inputs.extra)
+    return torch.from_numpy(scores.transpose(1, 0, 2)).float(), torch.from_numpy(extra).float()
 
 
 def activate(outputs: Tensor, task: Task) -> Tensor:

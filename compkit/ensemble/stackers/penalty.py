@@ -9,7 +9,7 @@ from compkit.ensemble.stackers.selection import held_out_losses, some_rows
 from compkit.ensemble.stackers.stacker import Fitted
 from compkit.ranges import positive
 
-PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)  # what `auto` tries; features have a standard deviation of 1
+PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)  # what `auto` tries; features have a spread of about 1
 
 
 def penalty_or_auto(value: float | str) -> float | None:

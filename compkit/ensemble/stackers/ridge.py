@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import Ridge
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from compkit.ensemble.stackers.inputs import Inputs, check_inputs, side_by_side
+from compkit.ensemble.stackers.inputs import Inputs, Scale, check_inputs, side_by_side
 from compkit.ensemble.stackers.penalty import choose_penalty, penalty_or_auto
 from compkit.metrics.arrays import label_matrix
 from compkit.types import Task
@@ -17,12 +15,13 @@ from compkit.types import Task
 class FittedRidge:
     """A linear model of values, or of the chance of each class."""
 
-    model: Pipeline
+    model: Ridge
+    scale: Scale
     least: float  # the smallest probability that it gives
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """Probabilities or values, float64 [N, C]."""
-        values = self.model.predict(_features(inputs)).reshape(len(inputs), -1)
+        values = self.model.predict(_features(inputs, self.scale)).reshape(len(inputs), -1)
         if inputs.task == Task.REGRESSION:
             return values
         probs = values.clip(self.least, 1 - self.least)
@@ -51,13 +50,14 @@ class RidgeStacker:
         wanted = label_matrix(targets, inputs.num_classes).astype(float) if is_classes else targets
 
         def fit(penalty: float, rows: np.ndarray) -> FittedRidge:
-            model = make_pipeline(StandardScaler(), Ridge(penalty))
-            least = 1 / (len(rows) + inputs.num_classes)
-            return FittedRidge(model.fit(_features(inputs.take(rows)), wanted[rows]), least)
+            known = inputs.take(rows)
+            scale = Scale.of(known.predictions, known.extra)
+            model = Ridge(penalty).fit(_features(known, scale), wanted[rows])
+            return FittedRidge(model, scale, least=1 / (len(rows) + inputs.num_classes))
 
         penalty = choose_penalty(self.penalty, fit, inputs, targets, parts, seed)
         return fit(penalty, np.arange(len(targets)))
 
 
-def _features(inputs: Inputs) -> np.ndarray:
-    return side_by_side(inputs.predictions, inputs.extra)
+def _features(inputs: Inputs, scale: Scale) -> np.ndarray:
+    return side_by_side(*scale.apply(inputs.predictions, inputs.extra))
