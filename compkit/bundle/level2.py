@@ -15,8 +15,8 @@ from compkit.ensemble.stackers import CNNStacker, Fitted, Inputs, MLPStacker, St
 from compkit.ensemble.stackers.classes import Classes
 from compkit.ensemble.stackers.classifiers import FittedClassifiers
 from compkit.ensemble.stackers.gbdt import FittedCorrections
-from compkit.ensemble.stackers.inputs import side_by_side, to_scores
-from compkit.ensemble.stackers.networks import Corrected, FittedNetworks, Scale
+from compkit.ensemble.stackers.inputs import Scale, side_by_side, to_scores
+from compkit.ensemble.stackers.networks import Corrected, FittedNetworks
 from compkit.ensemble.stackers.ridge import FittedRidge
 from compkit.types import Task
 
@@ -79,9 +79,7 @@ def level2_arrays(fitted: Fitted, name: str) -> dict[str, np.ndarray]:
     """A fitted level-2 model of the stacker of this name as arrays, none of which holds objects."""
     arrays: dict[str, np.ndarray] = {"kind": np.array(name)}
     if isinstance(fitted, FittedRidge):
-        scaler, regression = (step for _, step in fitted.model.steps)
-        least = np.array(fitted.least)
-        return arrays | _linear_arrays(scaler, regression) | {"least": least}
+        return arrays | _linear_arrays(fitted.model) | {"least": np.array(fitted.least)}
     if isinstance(fitted, FittedNetworks):
         arrays |= {
             "kind": np.array("networks"),
@@ -110,20 +108,13 @@ def _classes_arrays(one: Classes) -> dict[str, np.ndarray]:
     arrays = {"present": one.present, "absent": one.absent}
     if one.model is None:
         return arrays
-    if hasattr(one.model, "steps"):
-        scaler, regression = (step for _, step in one.model.steps)
-        return arrays | _linear_arrays(scaler, regression)
+    if hasattr(one.model, "coef_"):
+        return arrays | _linear_arrays(one.model)
     return arrays | Trees.fitted(one.model).arrays()
 
 
-def _linear_arrays(scaler: Any, regression: Any) -> dict[str, np.ndarray]:
-    """A standardised linear model: features -> (features - mean) / scale -> coef and intercept."""
-    return {
-        "mean": scaler.mean_,
-        "scale": scaler.scale_,
-        "coef": np.atleast_2d(regression.coef_),
-        "intercept": np.atleast_1d(regression.intercept_),
-    }
+def _linear_arrays(regression: Any) -> dict[str, np.ndarray]:
+    return {"coef": np.atleast_2d(regression.coef_), "intercept": np.atleast_1d(regression.intercept_)}
 
 
 def _classes(arrays: Arrays, prefix: str, features: np.ndarray) -> np.ndarray:
@@ -149,8 +140,7 @@ def _probabilities(raw: np.ndarray) -> np.ndarray:
 
 
 def _linear(arrays: Arrays, prefix: str, features: np.ndarray) -> np.ndarray:
-    scaled = (features - arrays[f"{prefix}mean"]) / arrays[f"{prefix}scale"]
-    return scaled @ arrays[f"{prefix}coef"].T + arrays[f"{prefix}intercept"]
+    return features @ arrays[f"{prefix}coef"].T + arrays[f"{prefix}intercept"]
 
 
 def _ridge(arrays: Arrays, inputs: Inputs) -> np.ndarray:

@@ -1,24 +1,17 @@
 """bundle.json: what a bundle consists of, and whether every file of it is the one that was put in."""
 
-import hashlib
 import json
 import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from compkit.files import write_text
+from compkit.files import file_hash, write_text
 from compkit.run.folder import json_text
 
 MANIFEST = "bundle.json"
 FORMAT = 1
 # the person who uploads writes a user name into these, and perhaps another time limit
 OWN_TO_EDIT = ("predict.ipynb", "kernel-metadata.json", "dataset-metadata.json")
-
-
-def file_hash(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(root: Path, content: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from compkit.run.outcome import write_parquet
 from compkit.run.plan import Plan
 from compkit.run.predict_table import join_test, predict_rows, write_test
 from compkit.run.prepare import unreadable_rows
-from compkit.run.trained_fold import load_fold, trained_folds, weights_files
+from compkit.run.trained_fold import load_fold, trained_folds, weights_files, weights_hash
 from compkit.types import Table
 
 
@@ -104,10 +104,11 @@ def _write_mean(
     parts = path.with_name(f".{path.name}.folds")
     settings = {"inference": plan.inference.record(), "weights": plan.inference.weights}
     rows = hashlib.sha256(b"\n".join(table.files.ravel().tolist())).hexdigest()
-    made_with = json_text(settings | {"run": str(plan.folder), "rows": rows})
+    weights = {fold: weights_hash(plan, fold) for fold in folds}
+    made_with = json_text(settings | {"run": str(plan.folder), "weights_sha256": weights, "rows": rows})
     known = parts / "made_with.json"
     if not known.is_file() or known.read_text(encoding="utf-8") != made_with:
-        shutil.rmtree(parts, ignore_errors=True)  # of another call, with other settings
+        shutil.rmtree(parts, ignore_errors=True)  # of another call, with other settings or weights
         write_text(known, made_with)
     files = [parts / f"fold_{fold}.parquet" for fold in folds]
     for fold, file in zip(folds, files, strict=True):

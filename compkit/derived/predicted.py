@@ -19,7 +19,7 @@ from compkit.run.outcome import conclude, derive_plan, open_derived, write_parqu
 from compkit.run.plan import Plan
 from compkit.run.predict_table import join_folds, predict_rows, write_test
 from compkit.run.prepare import picture_of, unreadable_rows
-from compkit.run.trained_fold import TrainedFold, load_fold
+from compkit.run.trained_fold import TrainedFold, load_fold, weights_hash
 from compkit.types import Predictions, Table
 
 
@@ -45,7 +45,8 @@ def predict_as_run(plan: Plan, numbers: Sequence[int], name: str, ranks: Ranks, 
     scores = []
     for fold in numbers:
         trained = load_fold(plan, fold, ranks)
-        entry = done_fold(derived, trained, test is not None)
+        made_with = describe_making(plan, trained)
+        entry = done_fold(derived, fold, made_with, test is not None)
         if entry is None:
             start, rows = time.perf_counter(), folds.valid_rows(fold)
             console.say(
@@ -56,7 +57,7 @@ def predict_as_run(plan: Plan, numbers: Sequence[int], name: str, ranks: Ranks, 
             write_fold_test(derived, trained, test, ranks, console)
             labels, how = table.labels[rows], plan.competition.subject_average
             best = score(*per_subject(labels, oof.values, oof.subjects, how), plan.metrics)
-            entry = write_scores(derived, trained, best, len(rows), time.perf_counter() - start)
+            entry = write_scores(derived, fold, made_with, best, len(rows), time.perf_counter() - start)
         else:
             console.say(f"fold {fold}: predicted already")
         scores.append(entry)
@@ -89,19 +90,21 @@ def table_of_test(plan: Plan, ranks: Ranks, console: Console) -> tuple[Table, np
     return table, unreadable_rows(plan, table, ranks, "test", console)
 
 
-def _made_with(trained: TrainedFold) -> dict[str, Any]:
-    made = {"weights": trained.settings.weights, "inference": trained.settings.record()}
-    return json.loads(json_text(made))  # tuples as the lists they become on disk
+def describe_making(plan: Plan, trained: TrainedFold) -> dict[str, Any]:
+    """All that a fold's predictions hang on, as plain JSON."""
+    settings = trained.settings
+    made = {"weights": settings.weights, "inference": settings.record()}
+    # tuples as the lists they become on disk
+    return json.loads(json_text(made | {"weights_sha256": weights_hash(plan, trained.fold)}))
 
 
-def done_fold(derived: Plan, trained: TrainedFold, has_test: bool) -> dict[str, Any] | None:
+def done_fold(derived: Plan, fold: int, made_with: dict[str, Any], has_test: bool) -> dict[str, Any] | None:
     """The fold's scores.json, which is written last, where it was made with the same weights and settings."""
-    folder = derived.folder / f"fold_{trained.fold}"
+    folder = derived.folder / f"fold_{fold}"
     if not (folder / "scores.json").is_file() or (has_test and not (folder / "test.parquet").is_file()):
         return None
     entry = read_scores(folder / "scores.json")
-    made = _made_with(trained)
-    return entry if {key: entry.get(key) for key in made} == made else None
+    return entry if {key: entry.get(key) for key in made_with} == made_with else None
 
 
 def write_oof(derived: Plan, fold: int, oof: Predictions, table: Table) -> None:
@@ -124,11 +127,11 @@ def write_fold_test(
 
 
 def write_scores(
-    derived: Plan, trained: TrainedFold, best: dict[str, float], rows: int, seconds: float
+    derived: Plan, fold: int, made_with: dict[str, Any], best: dict[str, float], rows: int, seconds: float
 ) -> dict[str, Any]:
     """The fold's entry of metrics.json, kept in its scores.json."""
-    entry = {"fold": trained.fold, **_made_with(trained), "best": best, "val_rows": rows, "seconds": seconds}
-    write_text(derived.folder / f"fold_{trained.fold}" / "scores.json", json_text(entry))
+    entry = {"fold": fold, **made_with, "best": best, "val_rows": rows, "seconds": seconds}
+    write_text(derived.folder / f"fold_{fold}" / "scores.json", json_text(entry))
     return entry
 
 

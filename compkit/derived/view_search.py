@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from compkit.derived.predicted import (
+    describe_making,
     done_fold,
     finish_run,
     split_table,
@@ -27,7 +28,7 @@ from compkit.results import score
 from compkit.run.outcome import derive_plan, open_derived
 from compkit.run.plan import Plan
 from compkit.run.predict_table import logits_of_views
-from compkit.run.trained_fold import load_fold
+from compkit.run.trained_fold import load_fold, weights_hash
 from compkit.types import Predictions, Table
 
 
@@ -97,10 +98,11 @@ def search_views(plan: Plan, numbers: Sequence[int], name: str, ranks: Ranks, co
         at = np.flatnonzero(held_out == fold)
         start, of_fold = time.perf_counter(), table.take(rows[at])
         write_oof(derived, fold, Predictions(of_fold.ids, nested[at]), of_fold)
-        if done_fold(derived, trained, test is not None) is None:
+        made_with = describe_making(chooser, trained)
+        if done_fold(derived, fold, made_with, test is not None) is None:
             write_fold_test(derived, trained, test, ranks, console)
         best = score(*judged(nested, at), plan.metrics)
-        scores.append(write_scores(derived, trained, best, len(at), time.perf_counter() - start))
+        scores.append(write_scores(derived, fold, made_with, best, len(at), time.perf_counter() - start))
     about = {
         "inference": settings.record(),
         "in_sample": score(*judged(values_of(chosen), everything), plan.metrics),
@@ -114,17 +116,20 @@ def _candidates(
     derived: Plan, plan: Plan, fold: int, table: Table, rows: np.ndarray, ranks: Ranks, console: Console
 ) -> Tensor:
     """What each model of the fold says of each candidate view, [K, V, n, C]; predicted once and kept on disk."""
-    path = derived.folder / f"fold_{fold}" / "views.npy"
+    path = derived.folder / f"fold_{fold}" / "views.npz"
+    weights = weights_hash(plan, fold)
     if path.is_file():
-        console.say(f"fold {fold}: candidates predicted already")
-        return torch.from_numpy(np.load(path))
+        with np.load(path) as known:
+            if str(known["weights_sha256"]) == weights:
+                console.say(f"fold {fold}: candidates predicted already")
+                return torch.from_numpy(known["logits"])
     trained = load_fold(plan, fold, ranks)
     views = len(trained.settings.ordered_views)
     console.say(f"fold {fold}: {views} candidate views of {len(rows)} pictures")
     logits = logits_of_views(plan, trained, table, rows, ranks)
     found = logits.reshape(len(trained.models), views, *logits.shape[1:])
     with atomic_path(path) as temporary:
-        np.save(temporary, found.numpy())
+        np.savez(temporary, logits=found.numpy(), weights_sha256=weights)
     return found
 
 

@@ -11,6 +11,7 @@ import torch
 
 from compkit.data import Preprocessing
 from compkit.engine import Ranks, load_weights, read_metadata
+from compkit.files import file_hash
 from compkit.inference import AVERAGES, InferenceSettings
 from compkit.run.plan import Plan
 from compkit.types import Task
@@ -95,6 +96,11 @@ def weights_files(plan: Plan, fold: int) -> list[Path]:
     """The weights of a fold that predict."""
     kinds = fold_settings(plan, fold).kinds
     return [plan.folder / f"fold_{fold}" / f"{kind}.safetensors" for kind in kinds]
+
+
+def weights_hash(plan: Plan, fold: int) -> str:
+    """Of the weights of a fold that predict; another one after further training."""
+    return "+".join(file_hash(path) for path in weights_files(plan, fold))
 
 
 def load_fold(plan: Plan, fold: int, ranks: Ranks) -> TrainedFold:

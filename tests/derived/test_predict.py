@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from safetensors.torch import load_file, safe_open, save_file
 
 from compkit.build import build_plan, load_plan, with_inference
 from compkit.derived import predicted
@@ -161,6 +162,30 @@ def test_a_killed_prediction_goes_on_behind_the_last_whole_fold(trained, monkeyp
         np.testing.assert_allclose(values(folder / name), values(whole / name), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("settings", ["views", "search"])
+def test_folds_that_were_trained_further_are_predicted_anew(trained, tmp_path, capsys, settings):
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    plan = load_plan(folder)
+    views = InferenceSettings(views=FLIPS) if settings == "views" else ViewSearch(candidates=FLIPS)
+    plan = replace(plan, inference=views)
+    predict_run(plan, "run", name="p")
+    before = [values(folder.parent / "p" / f"fold_{fold}" / "oof.parquet") for fold in (0, 1)]
+
+    file = folder / "fold_1" / "best.safetensors"
+    state = load_file(file)
+    with safe_open(file, framework="pt") as opened:
+        metadata = opened.metadata()
+    save_file({name: value * 2 for name, value in state.items()}, file, metadata=metadata)
+    capsys.readouterr()
+    predict_run(plan, "run", name="p")
+    assert capsys.readouterr().out.count("predicted already") == 1
+    after = [values(folder.parent / "p" / f"fold_{fold}" / "oof.parquet") for fold in (0, 1)]
+    assert not np.allclose(before[1], after[1])
+    # the views that fold 0 is predicted with are chosen on fold 1
+    assert settings == "search" or np.array_equal(before[0], after[0])
+
+
 def test_one_file_goes_on_too_and_only_with_the_same_settings(trained, monkeypatch, tmp_path, capsys):
     plan, path = looking(trained, views=FLIPS), tmp_path / "p.parquet"
     want = values(predict_run(plan, "test", output=str(tmp_path / "want.parquet")))
@@ -250,16 +275,16 @@ def test_search_chooses_on_other_folds(trained, capsys):
     targets, predicted = oof["target"].astype(int).to_numpy(), oof[classes].to_numpy()
     assert metrics["pooled"]["accuracy"] == pytest.approx(Accuracy()(targets, predicted))
 
-    stamps = [path.stat().st_mtime_ns for path in sorted(folder.glob("fold_*/views.npy"))]
+    stamps = [path.stat().st_mtime_ns for path in sorted(folder.glob("fold_*/views.npz"))]
     capsys.readouterr()
     again = ViewSearch(candidates=views, max_views=2)
-    (folder / "fold_1" / "views.npy").unlink()  # as killed before it
+    (folder / "fold_1" / "views.npz").unlink()  # as killed before it
     config = yaml.safe_load((folder / "config.yaml").read_text())["inference"]
     predict_run(
         replace(plan, inference=again, config=plan.config | {"inference": config}), "run", name="run_search"
     )
     assert "fold 0: candidates predicted already" in capsys.readouterr().out
-    assert (folder / "fold_0" / "views.npy").stat().st_mtime_ns == stamps[0]
+    assert (folder / "fold_0" / "views.npz").stat().st_mtime_ns == stamps[0]
     assert json.loads((folder / "metrics.json").read_text())["views_of_parts"] == metrics["views_of_parts"]
 
 

@@ -110,3 +110,16 @@ class Scale:
         [[-1.0, 1.0], [0.0, 0.0]]
         """
         return (scores - self.mean) / self.std, (extra - self.extra_mean) / self.extra_std
+
+    def unscaled(self, coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same linear model for features that are not scaled: coef [..., F] and intercept [...], F = M * C + E.
+
+        >>> scale = Scale(1.0, 2.0, np.array([3.0]), np.array([4.0]))
+        >>> coef, intercept = scale.unscaled(np.array([6.0, 8.0]), np.array(0.0))  # 6 (x - 1) / 2 + 8 (y - 3) / 4
+        >>> coef.tolist(), intercept.tolist()
+        ([3.0, 2.0], -9.0)
+        """
+        scores = coef.shape[-1] - len(self.extra_std)
+        mean = np.concatenate([np.full(scores, self.mean), self.extra_mean])
+        coef = coef / np.concatenate([np.full(scores, self.std), self.extra_std])
+        return coef, intercept - coef @ mean

@@ -45,14 +45,17 @@ class LogisticStacker:
 
 
 def _fit(inputs: Inputs, targets: np.ndarray, penalty: float) -> FittedClassifiers:
-    scale = Scale.of(to_scores(inputs), inputs.extra)
-
-    def to_features(inputs: Inputs) -> np.ndarray:
-        return side_by_side(*scale.apply(to_scores(inputs), inputs.extra))
-
-    features = to_features(inputs)
+    scores = to_scores(inputs)
+    scale = Scale.of(scores, inputs.extra)
+    features = side_by_side(*scale.apply(scores, inputs.extra))
 
     def fit(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> LogisticRegression:
-        return LogisticRegression(C=1 / penalty, max_iter=1000).fit(features[rows], labels, weights)
+        model = LogisticRegression(C=1 / penalty, max_iter=1000).fit(features[rows], labels, weights)
+        model.coef_, model.intercept_ = scale.unscaled(model.coef_, model.intercept_)
+        return model
 
-    return fit_classifiers(fit, inputs, targets, to_features)
+    return fit_classifiers(fit, inputs, targets, _features)
+
+
+def _features(inputs: Inputs) -> np.ndarray:
+    return side_by_side(to_scores(inputs), inputs.extra)

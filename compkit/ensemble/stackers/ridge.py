@@ -16,12 +16,11 @@ class FittedRidge:
     """A linear model of values, or of the chance of each class."""
 
     model: Ridge
-    scale: Scale
     least: float  # the smallest probability that it gives
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """Probabilities or values, float64 [N, C]."""
-        values = self.model.predict(_features(inputs, self.scale)).reshape(len(inputs), -1)
+        values = self.model.predict(_features(inputs)).reshape(len(inputs), -1)
         if inputs.task == Task.REGRESSION:
             return values
         probs = values.clip(self.least, 1 - self.least)
@@ -52,12 +51,14 @@ class RidgeStacker:
         def fit(penalty: float, rows: np.ndarray) -> FittedRidge:
             known = inputs.take(rows)
             scale = Scale.of(known.predictions, known.extra)
-            model = Ridge(penalty).fit(_features(known, scale), wanted[rows])
-            return FittedRidge(model, scale, least=1 / (len(rows) + inputs.num_classes))
+            features = side_by_side(*scale.apply(known.predictions, known.extra))
+            model = Ridge(penalty).fit(features, wanted[rows])
+            model.coef_, model.intercept_ = scale.unscaled(model.coef_, model.intercept_)
+            return FittedRidge(model, least=1 / (len(rows) + inputs.num_classes))
 
         penalty = choose_penalty(self.penalty, fit, inputs, targets, parts, seed)
         return fit(penalty, np.arange(len(targets)))
 
 
-def _features(inputs: Inputs, scale: Scale) -> np.ndarray:
-    return side_by_side(*scale.apply(inputs.predictions, inputs.extra))
+def _features(inputs: Inputs) -> np.ndarray:
+    return side_by_side(inputs.predictions, inputs.extra)
