@@ -30,7 +30,8 @@ from compkit.competition import AuxiliaryColumn
 from compkit.data import Preprocessing
 from compkit.demo import EMBEDDED, ensure_competition
 from compkit.engine import read_metadata
-from compkit.run.plan import Plan
+from compkit.explain import ExplainSettings
+from compkit.run.plan import DoctorSettings, Plan
 from compkit.run.prepare import picture_of
 
 # whose classes the config of somebody else's run may make; never a function, which might read, write or run files
@@ -92,6 +93,7 @@ def build_plan(cfg: DictConfig) -> Plan:
         ),
         train_folds=None if cfg.train_folds == "all" else list(_as_list(config["train_folds"])),
         fold_seed=whole("fold_seed", cfg.fold_seed, at_least=0),
+        group_duplicates=_true_false_or_file("group_duplicates", cfg.group_duplicates),
         epochs=whole("epochs", cfg.epochs, at_least=1),
         batch_size=whole("batch_size", cfg.batch_size, at_least=1),
         image_size=_image_size(config["image_size"]),
@@ -119,7 +121,9 @@ def build_plan(cfg: DictConfig) -> Plan:
         trainer=build(cfg.trainer),
         inference=build(cfg.inference),
         postprocess=build(cfg.postprocess),
+        explain=ExplainSettings.of(config["explain"]),
         loggers=build_all(cfg.get("logger")),
+        doctor=DoctorSettings(bool(cfg.doctor.at_start), tuple(map(str, _as_list(config["doctor"]["skip"])))),
     )
 
 
@@ -274,6 +278,14 @@ def whole(key: str, value: Any, at_least: int, hint: str = "") -> int:
             + (f"; {hint}." if hint else ".")
         )
     return int(value)
+
+
+def _true_false_or_file(key: str, value: Any) -> bool | Path:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{key}={value}: expected true, false, or the path of a file. Set {key}=true.")
+    return Path(value).expanduser()
 
 
 def _image_size(value: Any) -> tuple[int, int]:

@@ -11,6 +11,8 @@ import torch
 
 from compkit.data import Loader, Preprocessing
 from compkit.deadline import Deadline, OutOfTime
+from compkit.diagnosis import diagnose_fold, diagnose_together, show_findings
+from compkit.doctor import prove_at_start, write_findings
 from compkit.engine import (
     Console,
     Learner,
@@ -21,6 +23,7 @@ from compkit.engine import (
     is_over,
     join_ranks,
     leave_ranks,
+    peak_memory,
     use_channels_last,
 )
 from compkit.files import write_text
@@ -40,6 +43,7 @@ from compkit.run.assemble import (
     try_parts,
     wanted_folds,
 )
+from compkit.run.explanations import Seen, explain_fold
 from compkit.run.folder import check_name, check_writable, json_text, open_run
 from compkit.run.outcome import ImageOf, conclude, write_parquet
 from compkit.run.plan import Plan
@@ -81,13 +85,15 @@ def run(plan: Plan) -> dict[str, Any]:
                 check_name(plan.name, plan.folder, plan.resume)
                 check_writable(plan.folder)
             data = prepare(plan, ranks, console)
-            preprocessing = try_parts(plan, data)
+            preprocessing, scaled = try_parts(plan, data)
+            findings = prove_at_start(plan, data, scaled, ranks, console)
 
             if ranks.is_main:
                 open_run(plan.folder, plan.config, plan.overrides, ranks.device)
                 if not plan.full_data:
                     data.folds.write(plan.folder / "folds.csv")
                 console.log_to(plan.folder)
+                write_findings(plan.folder / "doctor.json", findings)
             ranks.barrier()
             console.say(describe(plan, data, preprocessing, ranks))
             scores: list[dict[str, Any]] = []
@@ -156,6 +162,8 @@ def run_fold(
     loggers = plan.loggers if ranks.is_main else []
     for logger in loggers:
         logger.start_fold(fold, plan.name, private_tree(plan.config), plan.folder)
+    if ranks.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(ranks.device)
     progress = fit(
         folder,
         learner,
@@ -178,6 +186,8 @@ def run_fold(
         if is_over(deadline, ranks):
             raise OutOfTime(f"{title}, trained and not yet predicted")
         scores = predict_fold(plan, data, preprocessing, fold, learner, loader, progress, ranks, console)
+        if ranks.is_main:
+            show_findings(diagnose_fold(plan.folder, fold), console, title)
     for logger in loggers:
         logger.finish_fold(scores["best"])
     ranks.barrier()
@@ -215,6 +225,7 @@ def predict_fold(
         "val_rows": len(valid_rows),
         "seconds": sum(row["seconds"] for row in progress.history),
         "images_per_second": float(np.median([row["images_per_second"] for row in progress.history])),
+        "peak_memory_gib": peak_memory(ranks.device),
     }
     if len(valid_rows):  # else the model has seen every row, and nothing can tell how good it is
         oof = predict_rows(plan, data.table, valid_rows, trained, ranks, loader)
@@ -225,6 +236,10 @@ def predict_fold(
         if ranks.is_main:
             frame = prediction_frame(oof, fold, classes, data.table.take(valid_rows))
             write_parquet(folder / "oof.parquet", frame)
+            wanted = wanted_folds(plan, data)
+            share = plan.explain.of_fold(wanted.index(fold), len(wanted))
+            seen = Seen(data.table, valid_rows, oof.values, loader)
+            explain_fold(plan, share, trained, seen, ranks, console)
     if data.test is not None:
         write_test(folder / "test.parquet", plan, data.test, data.unreadable, trained, ranks, console)
     if ranks.is_main:
@@ -261,6 +276,7 @@ def finish(
     if plan.full_data:
         return finish_without_scores(plan, data, scores, image_of, console)
     join_folds(plan, [one["fold"] for one in scores], data.table, has_test=data.test is not None)
+    show_findings(diagnose_together(plan.folder), console, "all folds")
     return conclude(plan, scores, data.folds.hash, image_of, console, {"inference": made_by})
 
 

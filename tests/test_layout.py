@@ -12,14 +12,17 @@ PARTS = {"data", "models", "losses", "metrics", "optim", "competition", "augment
 USERS = {
     "layout",
     "inference",
+    "pictures",
     "engine",
     "ensemble",
+    "explain",
     "kaggle",
     "semi",
     "report",
     "demo",
     "diagnosis",
     "postprocess",
+    "probes",
     "results",
 }
 ABOVE = {

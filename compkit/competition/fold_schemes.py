@@ -142,8 +142,8 @@ def resolve_scheme(scheme: str, task: Task, groups: bool, times: bool, predefine
         raise ValueError(f"{where}: it is for {', '.join(tasks)}, the task is {task}. {automatic}.")
     if groups and not keeps_groups:
         raise ValueError(
-            f"{where}: it would tear the groups of competition.group_column apart (of null: the subjects). "
-            f"{automatic}, or competition.group_column=null."
+            f"{where}: it would tear the groups of competition.group_column apart (of null: the subjects; with "
+            f"group_duplicates, pictures that show the same). {automatic}, or competition.group_column=null."
         )
     if (
         needs is not None

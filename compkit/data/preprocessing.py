@@ -105,6 +105,21 @@ class Preprocessing:
             pixels = ((pixels - low) / (high - low)).clamp(0, 1)
         return pixels
 
+    def denormalise(self, images: Tensor) -> np.ndarray:
+        """What enters the network, made visible again: the inverse of mean and std.
+
+        A squeeze (tanh, percentiles) is not undone: it is what the network sees. Values beyond black and white are cut.
+
+        images normalised, float [B, C, H, W] on any device -> uint8 [B, H, W, C].
+
+        >>> box = Preprocessing(1, 1, 1, False, None, (0.5,), (0.5,))
+        >>> box.denormalise(torch.tensor([[[[0.2]]]]))
+        array([[[[153]]]], dtype=uint8)
+        """
+        pixels = images.detach().float().cpu().permute(0, 2, 3, 1).numpy()
+        pixels = pixels * np.asarray(self.std, np.float32) + np.asarray(self.mean, np.float32)
+        return (pixels * 255).round().clip(0, 255).astype(np.uint8)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as stored in the weights' metadata."""
         return asdict(self)

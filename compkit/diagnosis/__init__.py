@@ -1,9 +1,17 @@
 """What the history of a training says: rules over its curves, each with the numbers that fired and the action."""
 
-from compkit.diagnosis.diagnose import diagnose, diagnose_fold, diagnose_folds, diagnose_labels, diagnose_run
+from compkit.diagnosis.diagnose import (
+    diagnose,
+    diagnose_fold,
+    diagnose_folds,
+    diagnose_labels,
+    diagnose_run,
+    diagnose_together,
+)
 from compkit.diagnosis.facts import FoldFacts, gather_facts
 from compkit.diagnosis.loss_terms import prior_loss
 from compkit.diagnosis.priors import Labels, labels_of
+from compkit.diagnosis.probe_rules import diagnose_probes
 from compkit.diagnosis.scores import chance_score, score_error
 from compkit.diagnosis.table import grouped, show_findings
 
@@ -15,7 +23,9 @@ __all__ = [
     "diagnose_fold",
     "diagnose_folds",
     "diagnose_labels",
+    "diagnose_probes",
     "diagnose_run",
+    "diagnose_together",
     "gather_facts",
     "grouped",
     "labels_of",

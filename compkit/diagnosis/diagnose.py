@@ -12,7 +12,8 @@ from compkit.diagnosis.ending_rules import plateau, train_longer, underfit
 from compkit.diagnosis.facts import FoldFacts
 from compkit.diagnosis.fold_rules import label_noise, odd_fold
 from compkit.diagnosis.gap_rules import gap
-from compkit.diagnosis.run_facts import FoldRecord, read_folds
+from compkit.diagnosis.probe_rules import diagnose_probes
+from compkit.diagnosis.run_facts import FoldRecord, read_config, read_folds
 from compkit.diagnosis.training_rules import divergence, first_epoch, non_finite, not_learning, slow
 from compkit.diagnosis.validation_rules import chance, explosion, oscillation, overfit
 from compkit.findings import Finding, Status
@@ -111,18 +112,39 @@ def diagnose_labels(records: Sequence[FoldRecord]) -> list[Finding]:
 def diagnose_run(folder: Path) -> list[Finding]:
     """What a run's folder says, finished or not; nothing of a run that was made of others or has no validation.
 
+    Findings that the run's doctor.skip names are left out.
+
     Raises:
         FileNotFoundError: the folder is no run's.
         ValueError: a file in it is not what a run writes.
     """
     records = read_folds(Path(folder))
-    found = [finding for one in records.values() for finding in diagnose(one.history, one.facts)]
-    scores = {fold: one.best for fold, one in records.items() if one.best is not None}
-    facts = {fold: one.facts for fold, one in records.items()}
-    return found + diagnose_folds(scores, facts) + diagnose_labels(list(records.values()))
+    found = [finding for one in records.values() for finding in _of_fold(one)]
+    return _without_skipped(found + _of_all_folds(records), folder)
 
 
 def diagnose_fold(folder: Path, fold: int) -> list[Finding]:
     """What one fold of a run says, at its end or while it is trained; raises as `diagnose_run`."""
-    record = read_folds(Path(folder))[fold]
-    return diagnose(record.history, record.facts) + diagnose_labels([record])
+    record = read_folds(Path(folder)).get(fold)
+    return [] if record is None else _without_skipped(_of_fold(record), folder)
+
+
+def diagnose_together(folder: Path) -> list[Finding]:
+    """What the folds of a run say together, once each has been diagnosed; raises as `diagnose_run`."""
+    return _without_skipped(_of_all_folds(read_folds(Path(folder))), folder)
+
+
+def _of_fold(record: FoldRecord) -> list[Finding]:
+    inside = [] if record.probes is None else diagnose_probes(record.probes, record.facts)
+    return diagnose(record.history, record.facts) + inside
+
+
+def _of_all_folds(records: Mapping[int, FoldRecord]) -> list[Finding]:
+    scores = {fold: one.best for fold, one in records.items() if one.best is not None}
+    facts = {fold: one.facts for fold, one in records.items()}
+    return diagnose_folds(scores, facts) + diagnose_labels(list(records.values()))
+
+
+def _without_skipped(findings: Sequence[Finding], folder: Path) -> list[Finding]:
+    skip = read_config(folder).get("doctor", {}).get("skip", [])
+    return [one for one in findings if one.check not in skip]

@@ -14,6 +14,7 @@ from compkit import metrics
 from compkit.diagnosis.facts import FoldFacts, gather_facts
 from compkit.diagnosis.priors import Labels, labels_of
 from compkit.engine import read_metadata
+from compkit.probes import ProbeRecord, read_probes
 from compkit.results import OutOfFold, read_oof
 from compkit.types import Task
 
@@ -25,6 +26,7 @@ class FoldRecord(NamedTuple):
     facts: FoldFacts
     best: float | None  # score of the weights that predict; None while the fold is trained
     oof: OutOfFold | None
+    probes: ProbeRecord | None
 
 
 def read_folds(folder: Path) -> dict[int, FoldRecord]:
@@ -34,12 +36,7 @@ def read_folds(folder: Path) -> dict[int, FoldRecord]:
         FileNotFoundError: the folder is no run's.
         ValueError: a file in it is not what a run writes.
     """
-    if not (folder / "config.yaml").is_file():
-        raise FileNotFoundError(
-            f"run={folder}: has no config.yaml, so it is not a run's folder. Give "
-            "<output_dir>/<competition>/<name>, e.g. run=outputs/digits/resnet18."
-        )
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    config = read_config(folder)
     numbers = [re.fullmatch(r"fold_(\d+)", path.parent.name) for path in folder.glob("fold_*/history.csv")]
     folds = sorted(int(number[1]) for number in numbers if number)
     if "made" in config or config.get("full_data"):
@@ -47,6 +44,20 @@ def read_folds(folder: Path) -> dict[int, FoldRecord]:
     assigned = pd.read_csv(folder / "folds.csv", dtype={"id": str})["fold"].to_numpy(np.int64)
     oofs = {fold: _oof(folder / f"fold_{fold}" / "oof.parquet", config) for fold in folds}
     return {fold: read_fold(folder / f"fold_{fold}", fold, config, assigned, oofs) for fold in folds}
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The config of a run.
+
+    Raises:
+        FileNotFoundError: the folder is no run's.
+    """
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(
+            f"run={folder}: has no config.yaml, so it is not a run's folder. Give "
+            "<output_dir>/<competition>/<name>, e.g. run=outputs/digits/resnet18."
+        )
+    return yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
 
 
 def read_fold(
@@ -86,7 +97,7 @@ def read_fold(
         exact=exact,
     )
     best = (scores.get("best") or {}).get(metric)
-    return FoldRecord(history, facts, best, own)
+    return FoldRecord(history, facts, best, own, read_probes(folder))
 
 
 def _training_labels(

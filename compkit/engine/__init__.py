@@ -12,6 +12,7 @@ from compkit.engine.hardware import (
     choose_workers,
     cpu_cores,
     describe_hardware,
+    peak_memory,
 )
 from compkit.engine.learner import FoldData, Learner
 from compkit.engine.lessons import Lessons
@@ -60,6 +61,7 @@ __all__ = [
     "leave_ranks",
     "load_weights",
     "network_input",
+    "peak_memory",
     "range_test",
     "read_metadata",
     "save_weights",

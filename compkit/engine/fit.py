@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,13 +18,14 @@ from compkit.engine.console import Console
 from compkit.engine.distributed import Ranks, average_buffers, gather_rows
 from compkit.engine.finite import FiniteWatch
 from compkit.engine.learner import FoldData, Learner
-from compkit.engine.loggers import Logger
+from compkit.engine.loggers import Logger, log_all
 from compkit.engine.progress import Progress
 from compkit.engine.step import StepFigures, Stepper, network_input
 from compkit.engine.terms import TermScales
 from compkit.engine.trainer import TrainerSettings
 from compkit.inference import activate, predict_logits
 from compkit.optim import batch_norm_reestimation
+from compkit.probes import NoProbes, start_probes
 from compkit.randomness import restore_rng, rng_state
 
 LOOKS = 10  # steps between two looks at the clock: rank 0 tells the others, which costs a message
@@ -55,7 +56,9 @@ def fit(
     """
     model, names = learner.model, learner.loss.term_names
     stepper = Stepper(learner, data, settings, ranks)
-    run, sums = _resume(folder, stepper, len(names))
+    probes = start_probes(settings.probe_every, settings.compile, ranks.is_main)
+    run, sums = _resume(folder, stepper, probes, len(names))
+    clean_rows = choose_clean_rows(data, settings.clean_rows)
     watch = FiniteWatch(data.table.ids, stepper.scaler.is_enabled())
     scales = TermScales(names, console)
 
@@ -77,7 +80,7 @@ def fit(
         lessons = data.lessons.windows(stepper, mine, functools.partial(run.moment, len(windows), epochs))
         with console.epoch(total, f"{title} epoch {run.epoch + 1}/{epochs}") as bar:
             for micro, moment in lessons:
-                figures = stepper.step(micro, moment)
+                figures = probes.step(stepper, micro, moment, len(windows))
                 if figures.is_taken:
                     run.step += 1
                     learner.averaging.update(model)
@@ -99,10 +102,10 @@ def fit(
                 )
                 if settings.checkpoint_every_steps and run.window % settings.checkpoint_every_steps == 0:
                     watch.check()
-                    _save(folder, stepper, run, sums)
+                    _save(folder, stepper, probes, run, sums)
                 if run.window % LOOKS == 0 and is_over(deadline, ranks):
                     watch.check()
-                    _save(folder, stepper, run, sums)
+                    _save(folder, stepper, probes, run, sums)
                     raise OutOfTime(f"{title} in epoch {run.epoch + 1} of {epochs}")
             watch.check()
 
@@ -113,8 +116,9 @@ def fit(
         learner.averaging.end_epoch(model, run.epoch, epochs)
         for kind, candidate in learner.candidates().items():
             average_buffers(candidate, ranks)
-            scores = evaluate(candidate, learner, data, ranks, stepper.dtype)
-            row |= {("" if kind == "best" else f"{kind}_") + f"val_{name}": scores[name] for name in scores}
+            judged = evaluate(candidate, learner, data, data.valid_rows, ranks, stepper.dtype)
+            scores, prefix = judged.scores, "" if kind == "best" else f"{kind}_"
+            row |= {f"{prefix}val_{name}": value for name, value in scores.items()}
             score = scores[learner.metric_name]
             if not len(data.valid_rows):  # the latest weights are the best there are
                 run.best.pop(kind, None)
@@ -122,6 +126,10 @@ def fit(
                 save_weights(folder / f"{kind}.safetensors", candidate, metadata | {"epoch": run.epoch})
             if kind == "best":
                 learner.schedule.observe(score, learner.greater_is_better)
+                probes.end_epoch(stepper, run.epoch, judged.rows, judged.values)
+        if len(clean_rows):
+            clean = evaluate(model, learner, data, clean_rows, ranks, stepper.dtype)
+            row |= {f"clean_{name}": value for name, value in clean.scores.items()}
         if run.is_finished(epochs, settings.early_stopping_epochs) and learner.averaging.needs_batch_norm:
             row |= _reestimate(folder, stepper, windows, run, metadata)
         run.history.append(row)
@@ -131,14 +139,16 @@ def fit(
         run.window, run.seconds, sums = 0, 0.0, torch.zeros_like(sums)
         if ranks.is_main:
             run.write_history(folder / "history.csv")
-        _save(folder, stepper, run, sums)
-        console.epoch_line(_without_nan(row), best=run.stale_epochs() == 0 and len(data.valid_rows) > 0)
-        for logger in loggers:
-            logger.log_epoch(row)
+            probes.write(folder)
+        _save(folder, stepper, probes, run, sums)
+        shown = _for_people(row, learner.metric_name)
+        console.epoch_line(shown, best=run.stale_epochs() == 0 and len(data.valid_rows) > 0)
+        log_all(loggers, row | probes.means(), probes.histograms, probes.pictures)
         if is_over(deadline, ranks):
             raise OutOfTime(f"{title} after epoch {run.epoch} of {epochs}")
 
     if ranks.is_main:
+        probes.write(folder, is_last=True)
         save_weights(folder / "last.safetensors", model, metadata | {"epoch": run.epoch})
     return run
 
@@ -148,27 +158,55 @@ def is_over(deadline: Deadline, ranks: Ranks) -> bool:
     return deadline.is_set and ranks.share(deadline.has_passed)
 
 
+class Evaluation(NamedTuple):
+    """What a network says of rows, and how right it is; the same on every rank."""
+
+    scores: dict[str, float]  # the loss, and each metric
+    rows: np.ndarray  # int64 [N], rising
+    values: np.ndarray  # float32 [N, C], predictions of these rows
+
+
+def choose_clean_rows(data: FoldData, most: int) -> np.ndarray:
+    """Training rows that are evaluated as validation rows are, to tell what is known by heart: not more of them than
+    of those, evenly spread, and none that models have labelled.
+
+    Args:
+        data: of the fold.
+        most: of them; 0 is none.
+    """
+    own = data.train_rows[: len(data.train_rows) - data.pseudo_rows]
+    count = min(most, len(data.valid_rows), len(own))
+    return own[np.linspace(0, len(own) - 1, count).round().astype(int)]
+
+
 def evaluate(
-    model: nn.Module, learner: Learner, data: FoldData, ranks: Ranks, dtype: torch.dtype | None
-) -> dict[str, float]:
-    """Loss and metrics on the whole validation set, the same on every rank.
+    model: nn.Module,
+    learner: Learner,
+    data: FoldData,
+    rows: np.ndarray,
+    ranks: Ranks,
+    dtype: torch.dtype | None,
+) -> Evaluation:
+    """Loss and metrics on all the rows, without augmentation.
 
     The loss is that of the target alone: without what is read from features, and without picking samples.
-    It is NaN when nothing is left. Everything is NaN in a fold without validation rows.
+    It is NaN when nothing is left. Everything is NaN where there are no rows.
     """
-    if not len(data.valid_rows):
-        return dict.fromkeys(["loss", *learner.metrics], math.nan)
-    draws = evaluation_draws(data.valid_rows, data.batch_size, ranks.rank, ranks.world)
+    if not len(rows):
+        nothing = dict.fromkeys(["loss", *learner.metrics], math.nan)
+        return Evaluation(nothing, rows, np.empty((0, 0), np.float32))
+    draws = evaluation_draws(rows, data.batch_size, ranks.rank, ranks.world)
     local = predict_logits(model, data.loader, draws, data.preprocessing, ranks.device, dtype)
-    rows, logits = gather_rows(*local, ranks)
-    assert len(rows) == len(data.valid_rows), "a validation row was not predicted"
-    targets = data.table.labels[rows]
+    found, logits = gather_rows(*local, ranks)
+    assert len(found) == len(rows), "a row was not predicted"
+    targets = data.table.labels[found]
     values = activate(logits, data.task)
     loss = math.nan
     if "logits" in learner.loss.reads:
         learner.loss.eval()
         loss = learner.loss(logits.to(ranks.device), torch.from_numpy(targets).to(ranks.device)).item()
-    return {"loss": loss} | {name: metric(targets, values) for name, metric in learner.metrics.items()}
+    scores = {"loss": loss} | {name: metric(targets, values) for name, metric in learner.metrics.items()}
+    return Evaluation(scores, found, values)
 
 
 def _reestimate(
@@ -191,7 +229,7 @@ def _reestimate(
             with torch.autocast(ranks.device.type, stepper.dtype, enabled=stepper.dtype is not None):
                 model(network_input(images, data.preprocessing, stepper.settings))
     average_buffers(model, ranks)
-    scores = evaluate(model, learner, data, ranks, stepper.dtype)
+    scores = evaluate(model, learner, data, data.valid_rows, ranks, stepper.dtype).scores
     score, best = scores[learner.metric_name], run.best.get(name, {}).get("score", math.nan)
     is_worse = score < best if learner.greater_is_better else score > best
     if len(data.valid_rows) and (is_worse or math.isnan(score)):
@@ -252,22 +290,27 @@ def _training_row(
     return row
 
 
-def _without_nan(row: dict[str, float]) -> dict[str, float]:
-    """The row for people: what could not be computed is left out."""
-    return {name: value for name, value in row.items() if not math.isnan(value)}
+def _for_people(row: dict[str, float], metric: str) -> dict[str, float]:
+    """The row for people: without what could not be computed, and of unaugmented training pictures the metric alone."""
+    kept = {
+        name: value
+        for name, value in row.items()
+        if not name.startswith("clean_") or name == f"clean_{metric}"
+    }
+    return {name: value for name, value in kept.items() if not math.isnan(value)}
 
 
-def _save(folder: Path, stepper: Stepper, run: Progress, sums: Tensor) -> None:
+def _save(folder: Path, stepper: Stepper, probes: NoProbes, run: Progress, sums: Tensor) -> None:
     """Everything that the rest of the fold depends on, on every rank."""
     ranks, learner = stepper.ranks, stepper.learner
     average_buffers(learner.model, ranks)  # one copy of the model is kept, so the ranks must agree on it
     of_ranks = ranks.gather({"rng": rng_state(), "sums": sums.cpu()})
     if ranks.is_main:
         state = {"stepper": stepper.state_dict(), "progress": run.to_dict(), "ranks": of_ranks}
-        save_checkpoint(folder, learner.state_dict() | state)
+        save_checkpoint(folder, learner.state_dict() | state | {"probes": probes.state_dict()})
 
 
-def _resume(folder: Path, stepper: Stepper, terms: int) -> tuple[Progress, Tensor]:
+def _resume(folder: Path, stepper: Stepper, probes: NoProbes, terms: int) -> tuple[Progress, Tensor]:
     """Put everything back as the checkpoint in the folder has it; without one, start."""
     ranks = stepper.ranks
     sums = torch.zeros(2 * terms + 2, dtype=torch.float64, device=ranks.device)
@@ -281,6 +324,7 @@ def _resume(folder: Path, stepper: Stepper, terms: int) -> tuple[Progress, Tenso
         )
     stepper.learner.load_state_dict(state)
     stepper.load_state_dict(state["stepper"])
+    probes.load_state_dict(state.get("probes", {}))  # runs that began before there were any have none
     mine = state["ranks"][ranks.rank]
     restore_rng(mine["rng"])
     return Progress(**state["progress"]), mine["sums"].to(ranks.device)

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import torch
 
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
+
 MAX_WORKERS = 8  # beyond it the disk, not the decoding, is the limit
 
 
@@ -19,6 +24,19 @@ def cpu_cores() -> int:
         if quota != "max":
             cores = min(cores, math.ceil(int(quota) / int(period)))
     return max(1, cores)
+
+
+def peak_memory(device: torch.device) -> float | None:
+    """The most memory in use so far, GiB: of the GPU since its statistics were reset, else of this process.
+
+    None where the system does not tell.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    if resource is None:
+        return None
+    units = 2**30 if platform.system() == "Darwin" else 2**20  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / units
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:

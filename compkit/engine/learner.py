@@ -21,6 +21,7 @@ class FoldData:
 
     Attributes:
         auxiliary: labels of further columns for every row of the table, int64 [N] or float32 [N, C].
+        pseudo_rows: how many of `train_rows`, the last ones, models have labelled.
         soft: what to learn instead of the table's classes, probabilities of each row, float32 [N, C].
         lessons: how its pictures become steps; others than the plain ones let teachers speak.
     """
@@ -38,6 +39,7 @@ class FoldData:
     auxiliary: dict[str, np.ndarray] = field(default_factory=dict)
     soft: np.ndarray | None = None
     lessons: Lessons = field(default_factory=Lessons)
+    pseudo_rows: int = 0
 
     def targets(self, batch: Batch, device: torch.device) -> Targets:
         """The batch's labels, those of the auxiliary columns among them, on the device."""

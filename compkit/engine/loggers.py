@@ -5,7 +5,9 @@ import uuid
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from compkit.files import write_text
 
@@ -25,6 +27,37 @@ class Logger(Protocol):
 
     def finish_fold(self, summary: Mapping[str, float]) -> None:
         """The fold has ended; `summary` holds its final scores."""
+
+
+@runtime_checkable
+class DrawingLogger(Logger, Protocol):
+    """A logger that shows histograms and pictures too, of an epoch whose row it has got."""
+
+    def log_histograms(self, epoch: int, histograms: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        """Shares [N] and the edges [N + 1] of their bins, by name."""
+
+    def log_pictures(self, epoch: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """Pictures uint8 [H, W, 3], by name."""
+
+
+def log_all(
+    loggers: Sequence[Logger],
+    row: Mapping[str, float],
+    histograms: Callable[[], Mapping[str, tuple[np.ndarray, np.ndarray]]],
+    pictures: Callable[[], Mapping[str, np.ndarray]],
+) -> None:
+    """Give every logger the epoch's row, and histograms and pictures to those that show them.
+
+    Args:
+        loggers: of the run.
+        row: of the epoch.
+        histograms, pictures: make them; not called where nobody shows them.
+    """
+    for logger in loggers:
+        logger.log_epoch(row)
+        if isinstance(logger, DrawingLogger):
+            logger.log_histograms(int(row["epoch"]), histograms())
+            logger.log_pictures(int(row["epoch"]), pictures())
 
 
 class TensorBoardLogger:
@@ -66,6 +99,25 @@ class TensorBoardLogger:
             if name != "epoch":
                 self._writer.add_scalar(name, value, self._epoch)
         self._writer.flush()
+
+    def log_histograms(self, epoch: int, histograms: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        for name, (shares, edges) in histograms.items():
+            middles = (edges[:-1] * edges[1:]) ** 0.5  # the edges grow by a factor
+            self._writer.add_histogram_raw(
+                name,
+                min=edges[0],
+                max=edges[-1],
+                num=shares.sum(),
+                sum=shares @ middles,
+                sum_squares=shares @ middles**2,
+                bucket_limits=edges[1:].tolist(),
+                bucket_counts=shares.tolist(),
+                global_step=epoch,
+            )
+
+    def log_pictures(self, epoch: int, pictures: Mapping[str, np.ndarray]) -> None:
+        for name, picture in pictures.items():
+            self._writer.add_image(name, picture, epoch, dataformats="HWC")
 
     def finish_fold(self, summary: Mapping[str, float]) -> None:
         for name, value in summary.items():
@@ -130,6 +182,12 @@ class WandbLogger:
     def log_epoch(self, row: Mapping[str, float]) -> None:
         self._attempt(lambda: self._run.log(dict(row)))
 
+    def log_histograms(self, epoch: int, histograms: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        self._attempt(lambda: self._log_histograms(epoch, histograms))
+
+    def log_pictures(self, epoch: int, pictures: Mapping[str, np.ndarray]) -> None:
+        self._attempt(lambda: self._log_pictures(epoch, pictures))
+
     def finish_fold(self, summary: Mapping[str, float]) -> None:
         self._attempt(lambda: self._finish(summary))
 
@@ -164,6 +222,22 @@ class WandbLogger:
         # an epoch repeated after a resume is then drawn at its place, not dropped as out of order
         self._run.define_metric("epoch")
         self._run.define_metric("*", step_metric="epoch")
+
+    def _log_histograms(self, epoch: int, histograms: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        import wandb
+
+        # W&B draws edges that are evenly spaced only, so these are powers of two
+        drawn = {
+            name: wandb.Histogram(np_histogram=(shares, np.log2(edges)))
+            for name, (shares, edges) in histograms.items()
+        }
+        self._run.log(drawn | {"epoch": epoch})
+
+    def _log_pictures(self, epoch: int, pictures: Mapping[str, np.ndarray]) -> None:
+        import wandb
+
+        drawn = {name: wandb.Image(picture) for name, picture in pictures.items()}
+        self._run.log(drawn | {"epoch": epoch})
 
     def _finish(self, summary: Mapping[str, float]) -> None:
         self._run.summary.update(dict(summary))

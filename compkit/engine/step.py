@@ -15,6 +15,7 @@ from compkit.engine.learner import FoldData, Learner, term_sums
 from compkit.engine.trainer import TrainerSettings
 from compkit.losses import as_outputs
 from compkit.optim import add_l1_gradient, set_lr, set_momentum
+from compkit.probes import LayerWatch
 from compkit.types import Batch, Moment, Targets
 
 
@@ -50,6 +51,7 @@ class Stepper:
     Attributes:
         parts: pieces each micro-batch is cut into; doubled whenever memory runs out. The gradient stays
             the same but for batch norm, which sees the pieces.
+        watch: looks at the next steps from inside; it changes nothing of them.
     """
 
     def __init__(self, learner: Learner, data: FoldData, settings: TrainerSettings, ranks: Ranks) -> None:
@@ -59,6 +61,7 @@ class Stepper:
         if self.scaler.is_enabled() and isinstance(learner.optimizer, torch.optim.LBFGS):
             raise ValueError("optimizer=lbfgs does not go with fp16. Set trainer.precision=fp32.")
         self.parts = 1
+        self.watch: LayerWatch | None = None
         self.wrap()
 
     def state_dict(self) -> dict[str, Any]:
@@ -152,6 +155,8 @@ class Stepper:
     def gradient(self, window: Sequence[MicroBatch]) -> StepFigures:
         """Leave the window's clipped gradient in the parameters."""
         self._zero_grad()
+        if self.watch is not None:
+            self.watch.begin()
         learner, device = self.learner, self.ranks.device
         loss_fn = learner.loss
         weights = [term_sums(loss_fn.term_weights(micro.targets)) for micro in window]
@@ -162,7 +167,8 @@ class Stepper:
         pieces = [piece for micro in window for piece in self._pieces(micro)]
         for number, (images, targets) in enumerate(pieces, start=1):
             with gradient_sync(self.module, on=number == len(pieces)):
-                with torch.autocast(device.type, self.dtype, enabled=self.dtype is not None):
+                watched = self.watch.forward(images, targets) if self.watch and number == 1 else nullcontext()
+                with watched, torch.autocast(device.type, self.dtype, enabled=self.dtype is not None):
                     outputs = as_outputs(self.module(images, targets))
                 # each micro-batch by its share of the window's weight: the big batch's gradient exactly;
                 # DDP then averages over the ranks where their sum is wanted, hence `world`
@@ -177,6 +183,8 @@ class Stepper:
             self.scaler.unscale_(optimizer)
         if self.settings.l1:
             add_l1_gradient(learner.optimizer.param_groups, self.settings.l1)
+        if self.watch is not None:
+            self.watch.see_gradients()
         return StepFigures(
             total, local_weight, window_weight, clip_gradients(learner.model, self.settings), True
         )

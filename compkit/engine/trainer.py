@@ -26,6 +26,8 @@ class TrainerSettings:
     sync_bn: bool | str = "auto"
     compile: bool = False
     deterministic: bool = False
+    probe_every: int = 50
+    clean_rows: int = 1000
 
     def __post_init__(self) -> None:
         positive = (
@@ -42,6 +44,12 @@ class TrainerSettings:
             if value is not None and int(value) != value:
                 raise ValueError(
                     f"trainer.{key}={value}: expected a whole number. Set trainer.{key}={int(value) + 1}."
+                )
+        for key in ("probe_every", "clean_rows"):
+            value = getattr(self, key)
+            if not float(value) >= 0 or int(value) != value:
+                raise ValueError(
+                    f"trainer.{key}={value}: expected a whole number >= 0; 0 switches it off. Set trainer.{key}=100."
                 )
         if self.clip not in ("norm", "value", "adaptive"):
             raise ValueError(

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from compkit.competition import Competition
+from compkit.competition.row_groups import write_groups
 from compkit.engine import Console, cpu_cores
 from compkit.files import write_text
 from compkit.findings import Finding, Status
-from compkit.inspection.groups import write_groups
 from compkit.inspection.inspect import Inspection, inspect
 from compkit.inspection.page import ORDER, inspection_page, inspection_record
 from compkit.report import read_run

@@ -8,7 +8,7 @@ from sklearn.model_selection import GroupKFold
 
 from compkit.findings import Finding, Status
 from compkit.inspection.features import colours, file_formats, looks, picture_sizes
-from compkit.inspection.measure import Measured
+from compkit.pictures.measure import Measured
 
 CHECK = "train against test"
 DIFFERENT, MENTIONED = 0.8, 0.6  # AUC whose lower end is told as WARN, as INFO

@@ -3,13 +3,11 @@
 import numpy as np
 
 from compkit.findings import Finding, Status
-from compkit.inspection.duplicates import Duplicates, Edge
-from compkit.inspection.similar import labels_agree
+from compkit.pictures.duplicates import Duplicates, Edge
+from compkit.pictures.similar import labels_agree
 
 # the key that keeps duplicates in one fold
-KEEP_TOGETHER = (
-    "set folds.group_duplicates=true, or competition.group_column to a column that holds them together"
-)
+KEEP_TOGETHER = "set group_duplicates=true, or competition.group_column to a column that holds them together"
 LISTED = 200  # groups in the evidence; duplicate_groups.csv has all
 
 
@@ -34,15 +32,23 @@ def duplicate_findings(
 
 
 def conflicting_edges(duplicates: Duplicates, targets: np.ndarray) -> list[Edge]:
-    """Pairs of training rows that show the same and have different labels, those of equal pixels first."""
-    inside = [edge for edge in duplicates.edges if max(edge.one, edge.other) < len(targets)]
+    """Pairs of training rows that show the same and have different labels, those of equal pixels first.
+
+    Mirror images are none: a left hand may be another class than a right one.
+    """
+    inside = [
+        edge
+        for edge in duplicates.edges
+        if max(edge.one, edge.other) < len(targets) and edge.how != "mirrored"
+    ]
     if not inside:
         return []
     agree = labels_agree(
         targets, np.array([edge.one for edge in inside]), np.array([edge.other for edge in inside])
     )
     return sorted(
-        (edge for edge, same in zip(inside, agree, strict=True) if not same), key=lambda edge: not edge.exact
+        (edge for edge, same in zip(inside, agree, strict=True) if not same),
+        key=lambda edge: edge.how != "exact",
     )
 
 
@@ -63,7 +69,7 @@ def _inside(duplicates: Duplicates, rows: int) -> Finding:
     check = "duplicates in train"
     message = (
         f"{exact} training pictures repeat the pixels of another, {near - exact} more are near duplicates (hashes "
-        f"within {duplicates.radius} bits, same thumbnail and edges)"
+        f"within {duplicates.radius} bits, same thumbnail and edges; also mirrored, or cut at the sides)"
     )
     status = Status.INFO if near else Status.PASS
     return Finding(check, status, message, near, evidence={"exact": exact, "near": near - exact})
@@ -74,7 +80,7 @@ def _conflicts(duplicates: Duplicates, ids: np.ndarray, targets: np.ndarray) -> 
     found = conflicting_edges(duplicates, targets)
     if not found:
         return Finding(check, Status.PASS, "no picture occurs with two labels", 0, expected)
-    exact = sum(edge.exact for edge in found)
+    exact = sum(edge.how == "exact" for edge in found)
     pairs = [[str(ids[edge.one]), str(ids[edge.other])] for edge in found]
     message = (
         f"{len(found)} pairs of duplicates have different labels, {exact} of them equal pixels: "
@@ -88,7 +94,7 @@ def _torn(duplicates: Duplicates, ids: np.ndarray, rows: int, fold: np.ndarray |
     check, expected = "duplicates across folds", "none"
     if fold is None:
         return Finding(check, Status.SKIP, "there are no folds")
-    torn = torn_groups(duplicates.groups[:rows], fold)
+    torn = torn_groups(duplicates.own, fold)
     if not torn:
         return Finding(check, Status.PASS, "no duplicates lie in different folds", 0, expected)
     names = [[str(ids[row]) for row in group] for group in torn]

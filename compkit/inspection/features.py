@@ -9,7 +9,7 @@ import pandas as pd
 
 from compkit.competition import Competition
 from compkit.competition.patterns import split_suffix
-from compkit.inspection.measure import Measured
+from compkit.pictures.measure import Measured
 from compkit.types import Table, Task
 
 CHARACTERS = 3  # from both ends of a file's name
@@ -30,6 +30,7 @@ def outside_families(
         "picture size": picture_sizes(measured),
         "file size": pd.DataFrame({"bytes": measured.file_bytes.astype(float)}),
         "file format": file_formats(measured),
+        "file metadata": file_metadata(measured),
     }
     if competition.train_table is not None:
         families["row order"] = row_order(len(table), len(competition.classes))
@@ -53,8 +54,19 @@ def file_formats(measured: Measured) -> pd.DataFrame:
         "channels": measured.stored_channels,
         "transparency": measured.has_alpha,
         "orientation": measured.orientation,
+        "JPEG quantisation": measured.quantisation,
+        "animated": measured.is_animated,
     }
     return pd.DataFrame({name: np.asarray(values, dtype=float) for name, values in columns.items()})
+
+
+def file_metadata(measured: Measured) -> pd.DataFrame:
+    """How much the files hold beside pixels, and, where few kinds of it occur, which kind."""
+    columns = {"bytes of metadata": measured.metadata_bytes.astype(float)}
+    kinds, codes = np.unique(measured.metadata, return_inverse=True)
+    if len(kinds) <= FEW:
+        columns["kind of metadata"] = codes.astype(float)
+    return pd.DataFrame(columns)
 
 
 def row_order(rows: int, classes: int) -> pd.DataFrame:
@@ -104,7 +116,14 @@ def metadata_columns(table: Table, test: Table | None, competition: Competition)
     """
     if test is None:
         return {}
-    used = {
+    used = used_columns(competition)
+    names = [str(name) for name in table.frame if name in test.frame and name not in used]
+    return {f"column {name}": pd.DataFrame({name: as_numbers(table.frame[name])}) for name in names}
+
+
+def used_columns(competition: Competition) -> set[str | None]:
+    """Columns that are ids, labels, groups, folds or choose rows."""
+    return {
         competition.id_column,
         competition.test_id_column,
         competition.sample_id_column,
@@ -116,8 +135,6 @@ def metadata_columns(table: Table, test: Table | None, competition: Competition)
         *competition.train_rows,
         *competition.test_rows,
     }
-    names = [str(name) for name in table.frame if name in test.frame and name not in used]
-    return {f"column {name}": pd.DataFrame({name: as_numbers(table.frame[name])}) for name in names}
 
 
 def as_numbers(column: pd.Series) -> np.ndarray:
@@ -153,3 +170,12 @@ def colours(measured: Measured) -> pd.DataFrame:
     return pd.DataFrame(
         {f"mean of channel {channel}": mean.astype(float) for channel, mean in enumerate(measured.mean.T)}
     )
+
+
+def borders(measured: Measured) -> pd.DataFrame:
+    """The mean of each channel over the outermost rows and columns, and how far it lies from the picture's mean."""
+    columns = {}
+    for channel, (border, mean) in enumerate(zip(measured.border.T, measured.mean.T, strict=True)):
+        columns[f"border of channel {channel}"] = border.astype(float)
+        columns[f"border of channel {channel} against the mean"] = (border - mean).astype(float)
+    return pd.DataFrame(columns)

@@ -2,22 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from compkit.competition import Competition, Folds, make_folds
+from compkit.competition import Competition, Folds, merge_groups
 from compkit.findings import Finding, Status
 from compkit.inspection.domain import compare_domains
 from compkit.inspection.duplicate_findings import duplicate_findings
-from compkit.inspection.duplicates import Duplicates, find_duplicates
-from compkit.inspection.groups import merge_groups
+from compkit.inspection.features import used_columns
 from compkit.inspection.label_issues import CHECK, LabelIssues, find_label_issues, label_finding
-from compkit.inspection.measure import Measured, measure_pictures
+from compkit.inspection.label_names import label_findings
 from compkit.inspection.pixels import find_mark, mark_finding
 from compkit.inspection.shortcuts import probe_shortcuts
 from compkit.inspection.summary import class_finding, file_findings, fold_findings
+from compkit.pictures.duplicates import Duplicates, find_duplicates
+from compkit.pictures.measure import Measured, measure_pictures
 from compkit.results import OutOfFold
 from compkit.run.plan import Plan
+from compkit.run.split import make_plan_folds, read_given_groups
 from compkit.types import Table
 
 
@@ -61,7 +64,7 @@ def inspect(
     """Read a competition and look at all of it.
 
     Args:
-        plan: of a run; its competition, folds, fold_seed and limit are used.
+        plan: of a run; its competition, folds, fold_seed, group_duplicates and limit are used.
         oof: predictions for the training rows, which tell suspicious labels; None without.
         threads: pictures decoded at a time.
         progress: called with (pictures done, of so many) of each part.
@@ -84,7 +87,7 @@ def inspect(
         max_value,
     )
     readable = np.flatnonzero(train_seen.readable)
-    folds = plan_folds(plan, table.take(readable))
+    folds = plan_folds(plan, table.take(readable), duplicates.own[readable])
     found = Inspection(
         table,
         test,
@@ -101,29 +104,20 @@ def inspect(
     return found
 
 
-def plan_folds(plan: Plan, table: Table) -> Folds | str:
-    """The folds that a run would make of these rows, or why it would not."""
+def plan_folds(plan: Plan, table: Table, duplicates: np.ndarray) -> Folds | str:
+    """The folds that a run would make of these rows, or why it would not.
+
+    Args:
+        table: the readable training rows.
+        duplicates: their groups, which count where `group_duplicates` is true, int64 [N].
+    """
     competition = plan.competition
-    given = competition.validation_folds
-
-    def cells(column: str | None) -> np.ndarray | None:
-        return None if column is None else table.frame[column].to_numpy()
-
-    groups = cells(competition.group_column)
     try:
-        folds = make_folds(
-            table,
-            competition.task,
-            plan.folds if given is None else len(given),
-            scheme=competition.fold_scheme,
-            seed=plan.fold_seed,
-            groups=table.subjects if groups is None else groups,
-            times=cells(competition.time_column),
-            predefined=cells(competition.fold_column),
-            holdout_fraction=competition.holdout_fraction,
-        )
+        if isinstance(plan.group_duplicates, Path):
+            duplicates = read_given_groups(plan.group_duplicates, plan, table)
+        folds = make_plan_folds(plan, table, duplicates if plan.group_duplicates else None)
         folds.audit(table.labels, competition.task, competition.classes)
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         return str(error)
     return folds
 
@@ -148,6 +142,7 @@ def _data_findings(found: Inspection, competition: Competition) -> list[Finding]
     return [
         *findings,
         class_finding(kept, task, classes),
+        *label_findings(kept, task, classes, used_columns(competition)),
         *fold_findings(found.folds, kept, task, classes),
         *duplicate_findings(found.duplicates, found.ids, table.labels, fold),
     ]

@@ -7,15 +7,17 @@ import numpy as np
 from compkit.competition import Competition, Folds
 from compkit.findings import Finding, Status, worst
 from compkit.inspection.inspect import Inspection
-from compkit.inspection.measure import Measured
 from compkit.inspection.sheets import Shelf, class_sheet, duplicate_sheet, extreme_sheet, issue_sheet
 from compkit.inspection.summary import label_counts, mean_std, size_counts, suggested_size
+from compkit.pictures.measure import Measured
 from compkit.report.page import render
 from compkit.report.plots import histogram
 from compkit.report.section import Card, Figure, Number, Section, Table
 from compkit.types import Task
 
 MOST_SIZES = 12
+MOST_CLASSES = 400
+MOST_DAMAGED = 500  # files
 ORDER = (Status.FAIL, Status.WARN, Status.INFO, Status.PASS, Status.SKIP)
 
 
@@ -100,11 +102,24 @@ def labels_section(found: Inspection, competition: Competition) -> Section:
             label_counts(kept.take(np.flatnonzero(folds.fold == fold)), competition.task, count)
             for fold in numbers
         ]
+    # of very many classes the rarest, which lack folds, and the most frequent
+    order = np.argsort(total, kind="stable")
+    shown = np.sort(np.concatenate([order[: MOST_CLASSES // 2], order[-MOST_CLASSES // 2 :]]))
+    shown = np.arange(count) if count <= MOST_CLASSES else shown
     rows: list[list[object]] = [
-        [name, int(total[place]), f"{total[place] / len(table):.1%}", *(int(part[place]) for part in parts)]
-        for place, name in enumerate(competition.classes)
+        [
+            competition.classes[place],
+            int(total[place]),
+            f"{total[place] / len(table):.1%}",
+            *(int(part[place]) for part in parts),
+        ]
+        for place in shown.tolist()
     ]
     scheme = [folds if isinstance(folds, str) else f"Folds as train.py would make them: {folds.scheme}."]
+    if count > MOST_CLASSES:
+        scheme.append(
+            f"The {MOST_CLASSES} rarest and most frequent of {count} classes; inspection.json has all."
+        )
     return Section(
         "labels", "Labels", scheme, tables=[Table("Pictures of each class, by fold", columns, rows)]
     )
@@ -159,7 +174,8 @@ def damaged_section(found: Inspection) -> list[Section]:
     """Pictures that cannot be read, all of them; nothing without any."""
     rows = [["train", *one] for one in found.train_seen.bad]
     rows += [] if found.test_seen is None else [["test", *one] for one in found.test_seen.bad]
-    table = Table("Pictures that cannot be read", ["part", "id", "file", "reason"], rows)
+    title = "Pictures that cannot be read" + f", the first of {len(rows)}" * (len(rows) > MOST_DAMAGED)
+    table = Table(title, ["part", "id", "file", "reason"], rows[:MOST_DAMAGED])
     return [Section("damaged", "Damaged files", tables=[table])] if rows else []
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.pool import ThreadPool
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from compkit.data import decode_image
 from compkit.findings import Finding, Status
-from compkit.inspection.measure import Measured
+from compkit.pictures.measure import Measured
 from compkit.types import Table, Task
 
 SAMPLED = 1000  # training pictures that are looked at once more
@@ -149,14 +150,17 @@ def explained_share(images: Iterable[np.ndarray], outputs: np.ndarray, exclusive
     outputs = outputs if exclusive else outputs - outputs.mean(axis=0)
     sums = total = squares = np.zeros(())
     for number, (image, row) in enumerate(zip(images, outputs, strict=True)):
-        pixels = image.astype(np.float32)
         if number == 0:
-            sums = np.zeros((len(row), *pixels.shape), np.float32)
-            total, squares = np.zeros((2, *pixels.shape))
+            sums = np.zeros((len(row), *image.shape), np.float32)
+            total, squares = np.zeros((2, *image.shape))
+        flat = image.reshape(len(image), -1)  # OpenCV adds up five times faster, in at most four channels
+        cv2.accumulate(flat, total.reshape(flat.shape))
+        cv2.accumulateSquare(flat, squares.reshape(flat.shape))
         for place in np.flatnonzero(row):
-            sums[place] += row[place] * pixels
-        total += pixels
-        squares += np.square(pixels)
+            if exclusive:
+                cv2.accumulate(flat, sums[place].reshape(flat.shape))
+            else:
+                sums[place] += row[place] * image
     count = len(outputs)
     variance = squares - total**2 / count
     safe = np.where(variance > 1e-6 * count, variance, np.inf)

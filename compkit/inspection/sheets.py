@@ -145,7 +145,7 @@ def duplicate_sheet(found: Inspection, shelf: Shelf) -> list[Section]:
         *((edge, "different labels") for edge in conflicts),
         *((edge, "duplicates") for edge in list(first.values())[::-1][:GROUPS_SHOWN]),
     ]:
-        how = "equal pixels" if edge.exact else f"near, {edge.distance} bits apart"
+        how = "equal pixels" if edge.how == "exact" else f"{edge.how}, {edge.distance} bits apart"
         facts = [("group", str(found.duplicates.groups[edge.one])), (what, how)]
         shown += [shelf.picture(row, facts) for row in (edge.one, edge.other)]
     groups = np.bincount(found.duplicates.groups)

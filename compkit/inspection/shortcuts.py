@@ -5,14 +5,14 @@ import pandas as pd
 
 from compkit.competition import Competition
 from compkit.findings import Finding, Status
-from compkit.inspection.features import colours, looks, outside_families
-from compkit.inspection.measure import Measured
+from compkit.inspection.features import borders, colours, looks, outside_families
 from compkit.inspection.probe import Skill, neighbour_skill, probe
-from compkit.inspection.similar import chance_agreement, labels_agree
+from compkit.pictures.measure import Measured
+from compkit.pictures.similar import chance_agreement, labels_agree
 from compkit.types import Table
 
 OUTSIDE = 0.3  # skill from which what is no content is told as a shortcut
-COLOUR = 0.8  # skill of the mean colour; ripe fruit is red for a good reason
+COLOUR = 0.8  # skill of the mean colour or of the edges; ripe fruit is red for a good reason
 MENTIONED = 0.1  # skill that is worth knowing
 AHEAD = 0.15  # what a file's size must tell beyond brightness, contrast and sharpness, which it follows
 REMEDY = {
@@ -20,10 +20,14 @@ REMEDY = {
     "file size": "look how the files of the classes were made; save them anew in one format and quality",
     "file format": "save all pictures anew in one format; if classes come from different sources, split by source "
     "(competition.group_column)",
+    "file metadata": "look which cameras, programs or comments differ by class (exiftool); networks do not see them, "
+    "but sources that differ there differ in pixels too: split by source (competition.group_column)",
     "row order": "look how the table was made: rows taken one after the other share more than the label; split by time "
     "or session (competition.time_column, competition.group_column)",
     "file name": "nothing here reads names, but pictures named alike were often taken alike: split by that part of the "
     "name (competition.group_column)",
+    "border": "look at the edges of the pictures (contact sheets): crop frames, bars and paddings that differ by "
+    "class, in train and test",
     "mean colour": "look at the contact sheets: if light or camera differ by class, use augment=color, "
     "and split by source (competition.group_column)",
 }
@@ -56,6 +60,7 @@ def probe_shortcuts(
     limits = dict.fromkeys(skills, OUTSIDE)
     limits["file size"] = max(OUTSIDE, honest + AHEAD)
     skills["mean colour"], limits["mean colour"] = skill_of(colours(measured)), COLOUR
+    skills["border"], limits["border"] = skill_of(borders(measured)), COLOUR
     return [shortcut_finding(name, skill, limits[name]) for name, skill in skills.items()]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from compkit.competition import Folds
 from compkit.findings import Finding, Status
-from compkit.inspection.measure import Measured
+from compkit.pictures.measure import Measured
 from compkit.types import Table, Task
 
 NAMED = 5  # ids in a message; evidence and page have all
@@ -27,6 +27,7 @@ def file_findings(measured: Measured, ids: np.ndarray, part: str, corrupt_images
         _damaged(measured, part, corrupt_images),
         _empty(measured, ids, part),
         _turned(measured, ids, part),
+        *_kinds(measured, ids, part),
     ]
 
 
@@ -70,6 +71,44 @@ def _turned(measured: Measured, ids: np.ndarray, part: str) -> Finding:
     return Finding(
         check, Status.INFO, message, len(turned) + len(clear), evidence={"turned": turned, "clear": clear}
     )
+
+
+def _kinds(measured: Measured, ids: np.ndarray, part: str) -> list[Finding]:
+    """Files that other readers may show otherwise, and pictures of several depths side by side."""
+    is_cmyk = (measured.formats == "jpeg") & (measured.stored_channels == 4)
+    kinds = {
+        "have another format than their name says": measured.misnamed,
+        "are JPEGs of four inks (CMYK), turned into red, green and blue": is_cmyk,
+        "are animated, of which the first picture counts": measured.is_animated,
+    }
+    seen = [
+        f"{int(mask.sum())} {what} ({_first(ids[mask].tolist())})"
+        for what, mask in kinds.items()
+        if mask.any()
+    ]
+    check = f"kinds of files, {part}"
+    message = f"the {part} files are what their names say"
+    found = [Finding(check, Status.PASS, message, 0)]
+    if seen:
+        count = int(np.logical_or.reduce(list(kinds.values())).sum())
+        found = [Finding(check, Status.INFO, f"of {len(ids)} {part} files {'; '.join(seen)}", count)]
+    deep, shallow = (
+        measured.readable & told for told in (measured.bits > 8, (measured.bits > 0) & (measured.bits <= 8))
+    )
+    if deep.any() and shallow.any():
+        fewer = deep if deep.sum() < shallow.sum() else shallow
+        message = (
+            f"{int(deep.sum())} {part} pictures have more than 8 bits a value and {int(shallow.sum())} have not; the "
+            f"fewer: {_first(ids[fewer].tolist())}"
+        )
+        remedy = (
+            "save all at one depth, or check that the largest value means the same in both (competition.max_value): "
+            "the first training picture decides how many levels are kept."
+        )
+        expected = "pictures of one depth"
+        depth = f"depth of pictures, {part}"
+        found.append(Finding(depth, Status.WARN, message, int(fewer.sum()), expected, remedy))
+    return found
 
 
 def class_finding(table: Table, task: Task, classes: Sequence[str]) -> Finding:
@@ -121,7 +160,7 @@ def label_counts(table: Table, task: Task, classes: int) -> np.ndarray:
 def mean_std(measured: Measured) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each channel over the readable pictures, in [0, 1], each [C].
 
-    Every picture counts alike, whatever its size; on copies of at most 128 px, which lack the finest grain.
+    Every picture counts alike, whatever its size; of large ones some 1 600 pixels each.
     """
     mean, std = measured.mean[measured.readable], measured.std[measured.readable]
     if not len(mean):

@@ -38,17 +38,18 @@ def confusion_matrix(targets: np.ndarray, predicted: np.ndarray, num_classes: in
     return pairs.reshape(num_classes, num_classes)
 
 
-def most_confused(confusion: np.ndarray, top: int) -> list[tuple[int, int, int]]:
-    """The largest counts off the diagonal as (true class, predicted class, count), largest first.
+def most_confused(targets: np.ndarray, predicted: np.ndarray, top: int) -> list[tuple[int, int, int]]:
+    """The pairs most often confused as (true class, predicted class, count), largest first.
 
-    >>> most_confused(np.array([[5, 2, 0], [1, 5, 0], [0, 0, 5]]), top=2)
+    Only pairs that occur are counted, so that it takes no matrix of all classes.
+
+    >>> most_confused(np.array([0, 0, 1, 2]), np.array([1, 1, 0, 2]), top=2)
     [(0, 1, 2), (1, 0, 1)]
     """
-    wrong = confusion.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:top]
-    pairs = [(int(cell // len(wrong)), int(cell % len(wrong)), int(wrong.flat[cell])) for cell in order]
-    return [pair for pair in pairs if pair[2] > 0]
+    wrong = targets != predicted
+    pairs, counts = np.unique(np.stack([targets[wrong], predicted[wrong]]), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:top]
+    return [(int(pairs[0, at]), int(pairs[1, at]), int(counts[at])) for at in order]
 
 
 def class_scores(hits: np.ndarray, support: np.ndarray, called: np.ndarray) -> ClassScores:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from compkit.report.final_selection import (
     Agreement,
@@ -13,7 +12,7 @@ from compkit.report.final_selection import (
     select,
     warnings,
 )
-from compkit.report.section import duration, number
+from compkit.report.section import Right, duration, number
 from compkit.report.standings import Standing, read_standings
 
 # by each, None last; scores with the better one first
@@ -45,15 +44,6 @@ class Leaderboard:
     picks: Sequence[Pick]
     agreement: Agreement
     warnings: Sequence[str]
-
-
-class Right(NamedTuple):
-    """A cell of a number, aligned to the right also where it is blank."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def read_leaderboard(folder: Path, sort: str = "cv") -> Leaderboard:
@@ -106,7 +96,7 @@ def _note(one: Standing, board: Leaderboard) -> str:
         elif one.metric != main.metric:
             notes.append(f"another metric: {one.metric}")
         elif one.fold_hash != main.fold_hash:
-            notes.append(f"other folds ({one.fold_hash})")
+            notes.append(f"other folds ({one.fold_hash[:12]})")
         else:
             notes.append(f"{len(one.folds)} of {len(main.folds)} folds")
     return ", ".join(notes)
@@ -121,7 +111,7 @@ def about(board: Leaderboard) -> list[str]:
     return [
         f"{main.metric}, {better} is better. CV is pooled over all out-of-fold rows; nested, where something was "
         "learned on those rows, is the honest one, by which runs are ranked. Runs with the fold hash "
-        f"{main.fold_hash} are compared; others are marked."
+        f"{main.fold_hash[:12]} are compared; others are marked."
     ]
 
 

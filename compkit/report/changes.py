@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from compkit.privacy import without_home
 
@@ -46,6 +49,27 @@ class Settings:
         return [Path(str(one)).name for one in ([runs] if isinstance(runs, str) else runs)]
 
 
+def read_settings(run: Path) -> Settings | None:
+    """What the run was started with; None when that cannot be read."""
+    try:
+        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+        overrides = run / "overrides.txt"
+        given = overrides.read_text(encoding="utf-8").splitlines() if overrides.is_file() else []
+        return Settings(config, given, started(run)) if isinstance(config, dict) else None
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+
+
+def started(run: Path) -> str:
+    """The time of the first line of train.log, which survives copying, else that of config.yaml's last change."""
+    log = run / "train.log"
+    first = ""
+    if log.is_file():
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            first = lines.readline()[:19]
+    return first or f"{datetime.fromtimestamp((run / 'config.yaml').stat().st_mtime):%Y-%m-%d %H:%M:%S}"
+
+
 def changes(name: str, runs: Mapping[str, Settings | None]) -> tuple[str, tuple[str, ...]]:
     """The run's parent, and the settings in which it differs from it.
 
@@ -82,14 +106,16 @@ def differing(own: Settings, parent: Settings) -> list[str]:
     """
     mine, theirs = _given(own), _given(parent)
     found = [f"{key}={value}" for key, value in mine.items() if theirs.get(key) != value]
-    ours, before = dict(_leaves(own.config)), dict(_leaves(parent.config))
+    ours, before = dict(leaves(own.config)), dict(leaves(parent.config))
     for key in theirs:
         if key not in mine:  # back to the default, which is in the config where the key is no group
             found.append(f"{key}={ours[key]}" if key in ours else f"{key} as by default")
     if found:
         return found
     keys = [
-        key for key in dict.fromkeys([*ours, *before]) if ours.get(key) != before.get(key) and _counts(key)
+        key
+        for key in dict.fromkeys([*ours, *before])
+        if ours.get(key) != before.get(key) and setting_counts(key)
     ]
     more = [f"and {len(keys) - MOST} more"] if len(keys) > MOST else []
     return [f"{key}={ours.get(key)}" for key in keys[:MOST]] + more
@@ -98,19 +124,20 @@ def differing(own: Settings, parent: Settings) -> list[str]:
 def _given(settings: Settings) -> dict[str, str]:
     """Overrides by key, without those that are no settings."""
     pairs = [override.lstrip("+~").partition("=") for override in settings.overrides]
-    return {key: value for key, _, value in pairs if _counts(key)}
+    return {key: value for key, _, value in pairs if setting_counts(key)}
 
 
-def _counts(key: str) -> bool:
+def setting_counts(key: str) -> bool:
+    """Whether a key says what a run was, rather than where it happened."""
     return not any(f"{key}.".startswith(f"{one}.") for one in NOT_SETTINGS)
 
 
-def _leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
+def leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
     """Dotted keys and values of a config."""
     if not isinstance(node, dict):
         return [(prefix, node)]
     return [
         leaf
         for key, value in node.items()
-        for leaf in _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+        for leaf in leaves(value, f"{prefix}.{key}" if prefix else str(key))
     ]

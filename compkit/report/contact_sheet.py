@@ -17,9 +17,7 @@ MARGIN_PX = 6
 
 
 def denormalise(images: Tensor, preprocessing: Preprocessing) -> np.ndarray:
-    """What enters the network, made visible again: the inverse of mean and std.
-
-    A squeeze (tanh, percentiles) is not undone: it is what the network sees. Values beyond black and white are cut.
+    """What enters the network as pictures to look at; see `Preprocessing.denormalise`.
 
     Args:
         images: normalised, [B, C, H, W].
@@ -33,9 +31,7 @@ def denormalise(images: Tensor, preprocessing: Preprocessing) -> np.ndarray:
     >>> denormalise(torch.tensor([[[[0.2]]]]), box)
     array([[[[153, 153, 153]]]], dtype=uint8)
     """
-    pixels = images.detach().float().cpu().permute(0, 2, 3, 1).numpy()
-    pixels = pixels * np.asarray(preprocessing.std, np.float32) + np.asarray(preprocessing.mean, np.float32)
-    return visible((pixels * 255).round().clip(0, 255).astype(np.uint8))
+    return visible(preprocessing.denormalise(images))
 
 
 def visible(images: np.ndarray) -> np.ndarray:

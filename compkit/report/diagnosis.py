@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from compkit.diagnosis import grouped
 from compkit.findings import Finding, Status
-from compkit.report.section import Number, Section, Table
-
-PROBLEMS = (Status.FAIL, Status.WARN)
+from compkit.report.checks import PROBLEMS, badge
+from compkit.report.section import Number, Right, Section, Table
 
 
 def diagnosis(findings: Sequence[Finding]) -> list[Section]:
@@ -24,27 +23,30 @@ def diagnosis(findings: Sequence[Finding]) -> list[Section]:
         verdict = f"{wrong} finding(s) ask for something to be done. A warning is a matter of statistics."
     else:
         verdict = "Nothing is wrong with the curves, as far as their rules can tell."
-    said = [_sentence(one, folds) for one, folds in shown]
     left_out = [one.message for one, _ in found if one.status == Status.SKIP]
     rows: list[list[object]] = [
         [
-            one.status.upper(),
+            badge(one.status),
             one.check,
             _listed(folds),
-            "" if one.value is None else Number(one.value),
+            one.message,
+            Right("") if one.value is None else Number(one.value),
             one.expected,
+            one.remedy,
         ]
         for one, folds in shown
     ]
-    columns = ["status", "finding", "folds", "value", "expected"]
+    columns = [
+        "status",
+        "finding",
+        "folds",
+        "what was seen, in the first of them",
+        "value",
+        "expected",
+        "what to do",
+    ]
     tables = [Table("Findings, worst first", columns, rows)] if rows else []
-    return [Section("diagnosis", "Diagnosis", [verdict, *said, *left_out], tables=tables)]
-
-
-def _sentence(finding: Finding, folds: Sequence[int]) -> str:
-    """What was seen in the first of the folds, and what to do."""
-    place = f" (fold {folds[0]})" if folds else ""
-    return f"{finding.check}{place}: {finding.message} {finding.remedy}".strip()
+    return [Section("diagnosis", "Diagnosis", [verdict, *left_out], tables=tables)]
 
 
 def _listed(folds: Sequence[int]) -> str:

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from compkit.report.analysis import (
-    class_scores,
     confusion_matrix,
     most_confused,
     reliability,
     sample_losses,
 )
+from compkit.report.breakdown import THRESHOLD, classes, groups
 from compkit.report.pictures import ImageOf, thumbnail
 from compkit.report.plots import heat_map, histogram, reliability_diagram, scatter
 from compkit.report.records import OutOfFold
@@ -19,26 +20,37 @@ from compkit.types import Task
 
 MAX_CLASSES_DRAWN = 60  # a larger confusion matrix is unreadable
 MAX_COLUMNS_DRAWN = 6  # regression targets with charts of their own
-THRESHOLD = 0.5  # probability from which a label counts as predicted in these tables
 WORST = 24  # pictures
 PAIRS = 20  # of classes, the most confused
 
 
-def error_sections(oof: OutOfFold, image_of: ImageOf | None) -> list[Section]:
-    """What the out-of-fold predictions get wrong, by task."""
+def error_sections(
+    oof: OutOfFold, image_of: ImageOf | None, folds: pd.DataFrame | None = None
+) -> list[Section]:
+    """What the out-of-fold predictions get wrong, by task.
+
+    Args:
+        oof: predictions; without any row there is nothing to say.
+        image_of: the picture of an id.
+        folds: folds.csv, whose groups are looked at too.
+    """
+    if not len(oof.ids):
+        return []
+    by_group = groups(oof, folds)
     if oof.task == Task.REGRESSION:
-        return [residuals(oof), worst(oof, image_of)]
+        return [worst(oof, image_of), residuals(oof), *by_group]
     sections = [confusion(oof)] if oof.task == Task.MULTICLASS else []
-    return [*sections, classes(oof), calibration(oof), worst(oof, image_of)]
+    return [worst(oof, image_of), *sections, calibration(oof), classes(oof), *by_group]
 
 
 def confusion(oof: OutOfFold) -> Section:
     """Which class is taken for which; with many classes only the pairs most often confused."""
-    counts = confusion_matrix(oof.targets, oof.values.argmax(1), len(oof.classes))
-    right, total = int(np.trace(counts)), int(counts.sum())
+    called = oof.values.argmax(1)
+    right, total = int((called == oof.targets).sum()), len(called)
     sentences = [f"{right} of {total} images are called right, {total - right} wrong."]
     figures = []
     if len(oof.classes) <= MAX_CLASSES_DRAWN:
+        counts = confusion_matrix(oof.targets, called, len(oof.classes))
         figures.append(
             Figure(
                 "Counts of out-of-fold images; shade is the share of the row, that is of the true class.",
@@ -49,35 +61,13 @@ def confusion(oof: OutOfFold) -> Section:
         sentences.append(
             f"With {len(oof.classes)} classes (more than {MAX_CLASSES_DRAWN}) the matrix is not drawn."
         )
-    support = np.maximum(counts.sum(1), 1)
+    support = np.bincount(oof.targets, minlength=len(oof.classes))
     rows = [
-        [oof.classes[true], oof.classes[called], count, Number(count / support[true])]
-        for true, called, count in most_confused(counts, PAIRS)
+        [oof.classes[true], oof.classes[other], count, Number(count / support[true])]
+        for true, other, count in most_confused(oof.targets, called, PAIRS)
     ]
     tables = [Table("Most confused pairs", ["truth", "prediction", "images", "share of truth"], rows)]
     return Section("confusion", "Confusion", sentences, figures, tables if rows else [])
-
-
-def classes(oof: OutOfFold) -> Section:
-    """Support, precision, recall and F1 of each class."""
-    if oof.task == Task.MULTICLASS:
-        counts = confusion_matrix(oof.targets, oof.values.argmax(1), len(oof.classes))
-        hits, support, called = np.diag(counts), counts.sum(1), counts.sum(0)
-        how = "The class of highest probability is the prediction."
-    else:
-        truth, predicted = oof.targets > 0.5, oof.values >= THRESHOLD
-        hits, support, called = (truth & predicted).sum(0), truth.sum(0), predicted.sum(0)
-        how = f"A label is predicted from probability {THRESHOLD}, whatever the metric's own threshold."
-    scores = class_scores(hits, support, called)
-    rows: list[list[object]] = [
-        [name, int(support[row]), *(Number(score[row]) for score in scores)]
-        for row, name in enumerate(oof.classes)
-    ]
-    rows.append(["mean of classes", "", *(Number(score.mean()) for score in scores)])
-    columns = ["class", "images", "precision", "recall", "F1"]
-    return Section(
-        "classes", "Classes", [how], tables=[Table("Scores of each class", columns, rows, summary_rows=1)]
-    )
 
 
 def calibration(oof: OutOfFold) -> Section:

@@ -5,7 +5,7 @@ from pathlib import Path
 from compkit.engine import Console
 from compkit.files import write_text
 from compkit.ranges import one_of
-from compkit.report.agreement_chart import agreement_chart
+from compkit.report.agreement_chart import agreement_chart, time_chart
 from compkit.report.board import (
     SORTS,
     Leaderboard,
@@ -15,14 +15,21 @@ from compkit.report.board import (
     read_leaderboard,
     rows_of,
 )
+from compkit.report.details import details
 from compkit.report.final_selection import best_lb, rank
-from compkit.report.page import render
+from compkit.report.page import render, require_own_page
 from compkit.report.section import Card, Figure, Number, Section, Table, number
 
-GENERATED = "/ leaderboard</title>"  # by which a page of ours is known
 _CHART = (
     "CV across, public LB up; the numbers are those of the table, the two runs to select have another colour, and on "
     "the dashed line LB is CV."
+)
+_TIME = "Score up, time of training across; the numbers are those of the table."
+_DETAILS = (
+    "Gains are those over the parent, fold by fold; above 0 is better, ▲ and ▼ mark what is beyond two standard errors "
+    "(SE) of the folds' differences. With two or three folds that is a rough guess. Runs of another split have none: "
+    "their folds are other pictures.",
+    "Checks are the worst of what the doctor said before training and the curves after it. Parameters are of one fold.",
 )
 
 
@@ -52,7 +59,7 @@ def show_leaderboard(folder: Path, sort: str, html: Path | None, console: Consol
     """
     one_of("sort", sort, tuple(SORTS))
     path = html or folder / "leaderboard.html"
-    _check_page(path)
+    require_own_page(path, "leaderboard")
     board = read_leaderboard(folder, sort)
     tell(board, console)
     write_text(path, page(board))
@@ -94,10 +101,18 @@ def page(board: Leaderboard) -> str:
         [str(place), pick.run.name, Number(pick.run.score or 0), pick.why]
         for place, pick in enumerate(board.picks, start=1)
     ]
-    chart = agreement_chart(board.standings, [pick.run.name for pick in board.picks])
+    picked = [pick.run.name for pick in board.picks]
+    chart, of_time = agreement_chart(board.standings, picked), time_chart(board.standings, picked)
     figures = [Figure(_CHART, [chart])] if chart else []
+    times = [Figure(_TIME, [of_time])] if of_time else []
+    of_runs = details(board.standings)
     sections = [
         Section("runs", "Runs", about(board), tables=[table]),
+        *(
+            [Section("details", "Folds, steps and checks", _DETAILS, times, [of_runs])]
+            if of_runs.rows
+            else []
+        ),
         Section("agreement", "CV and LB", [agreement_sentence(board.agreement)], figures),
         Section(
             "final",
@@ -129,10 +144,3 @@ def _cards(board: Leaderboard) -> list[Card]:
     if board.agreement.spearman is not None:
         cards.append(Card("CV and LB", number(board.agreement.spearman), "rank correlation (Spearman)"))
     return cards
-
-
-def _check_page(path: Path) -> None:
-    if path.suffix != ".html":
-        raise ValueError(f"html={path}: expected a name ending in .html. Set html=leaderboard.html.")
-    if path.exists() and GENERATED not in path.read_text(encoding="utf-8", errors="replace"):
-        raise ValueError(f"html={path}: exists, and is no leaderboard. Set html= to another name.")

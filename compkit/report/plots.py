@@ -24,6 +24,8 @@ from compkit.report.svg import (
 )
 
 MAX_POINTS = 2000  # of a line or a cloud; more would not be seen
+MAX_LINES = 6  # named ones in a chart, as the page has so many colours
+ROW_PX = 14  # of a legend
 MAX_NAME = 16  # characters of a class name beside a heat map
 
 
@@ -33,6 +35,7 @@ class Line(NamedTuple):
     name: str
     x: np.ndarray  # [N]
     y: np.ndarray  # [N]; gaps where it is not finite
+    faint: bool = False  # one of many that show a spread: thin, and not named
 
 
 def line_chart(
@@ -43,19 +46,23 @@ def line_chart(
     x_label: str = "epoch",
     mark_label: str = "best epoch",
     log_x: bool = False,
+    band: tuple[int, int] | None = None,
+    y_label: str = "",
 ) -> Markup:
     """Curves over epochs, or over something else.
 
     Args:
         title: read out, and shown under the pointer.
-        lines: up to four, told apart by colour and dash, named above the chart.
+        lines: up to `MAX_LINES` and any number of faint ones, told apart by colour and dash, named above the chart.
         mark: the best epoch, or another position, pointed out with a vertical line.
         log: a logarithmic axis, if all values are positive and span more than a factor of ten.
         x_label: what the lines run over.
         mark_label: what the mark means.
         log_x: a logarithmic horizontal axis.
+        band: positions of two lines of equal length; the room between them is shaded.
+        y_label: what the lines show, where their names do not say it.
     """
-    lines = [Line(line.name, *_thin(line.x, line.y)) for line in lines]
+    lines = [Line(line.name, *_thin(line.x, line.y), line.faint) for line in lines]
     values = np.concatenate([line.y for line in lines])
     values = values[np.isfinite(values)]
     log = log and bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
@@ -64,17 +71,27 @@ def line_chart(
     parts = [frame(x, y, x_label)]
     if log:
         parts.append(text(LEFT - 6, 14.5, "log", anchor="end"))
+    if band is not None:
+        parts.append(_band(x, y, lines[band[0]], lines[band[1]]))
     if mark is not None:
-        at = x.place(mark).item()
-        parts.append(Markup('<path class="mark" d="M{:.1f} {}V{}"/>').format(at, TOP, HEIGHT - BOTTOM))
-        parts.append(text(WIDTH - RIGHT, 14.5, f"{mark_label} {mark:.3g}", anchor="end"))
-    legend = float(LEFT)
-    for number, line in enumerate(lines):
-        parts.append(_curve(x, y, line, number))
-        parts.append(Markup('<path class="line c{}" d="M{:.1f} 11h16"/>').format(number, legend))
-        parts.append(text(legend + 21, 14.5, line.name))
-        legend += 34 + 6 * len(line.name)
-    return drawing(title, parts)
+        parts += vertical_mark(x, mark, f"{mark_label} {mark:.3g}")
+    parts += [_curve(x, y, line, "faint") for line in lines if line.faint]
+    named = [line for line in lines if not line.faint]
+    parts += [_curve(x, y, line, f"c{number}") for number, line in enumerate(named)]
+    keys, more = _legend([line.name for line in named])
+    if y_label:
+        parts.append(text(LEFT + 4, HEIGHT - BOTTOM - 6, y_label))
+    plot = Markup('<g transform="translate(0 {})">{}</g>').format(more, Markup("").join(parts))
+    return drawing(title, [plot, keys], height=HEIGHT + more)
+
+
+def vertical_mark(x: Axis, at: float, words: str, bottom: float = HEIGHT - BOTTOM) -> list[Markup]:
+    """A vertical line at a position of the horizontal axis, its words beside it where there is room."""
+    place = x.place(at).item()
+    is_left = place < (x.start + x.end) / 2
+    line = Markup('<path class="mark" d="M{:.1f} {}V{}"/>').format(place, TOP, bottom)
+    label = text(place + (5 if is_left else -5), TOP + 9, words, anchor="start" if is_left else "end")
+    return [line, label] if words else [line]
 
 
 def scatter(title: str, truth: np.ndarray, predicted: np.ndarray) -> Markup:
@@ -154,12 +171,36 @@ def heat_map(title: str, counts: np.ndarray, names: Sequence[str]) -> Markup:
 
 
 def _thin(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every n-th point, so that at most `MAX_POINTS` stay."""
-    step = max(1, math.ceil(len(x) / MAX_POINTS))
-    return np.asarray(x, dtype=np.float64)[::step], np.asarray(y, dtype=np.float64)[::step]
+    """Every n-th point and the last, so that at most `MAX_POINTS` stay."""
+    step = max(1, math.ceil(len(x) / (MAX_POINTS - 1)))
+    kept = np.unique([*range(0, len(x), step), *range(len(x))[-1:]]).astype(np.int64)
+    return np.asarray(x, dtype=np.float64)[kept], np.asarray(y, dtype=np.float64)[kept]
 
 
-def _curve(x: Axis, y: Axis, line: Line, number: int) -> Markup:
+def _legend(names: Sequence[str]) -> tuple[Markup, float]:
+    """Names beside pieces of their lines, in as many rows as they need; how much height the further rows take."""
+    at, row, parts = float(LEFT), 0, []
+    for number, name in enumerate(names):
+        width = 34 + 6 * len(name)
+        if at > LEFT and at + width > WIDTH:
+            at, row = float(LEFT), row + 1
+        y = 11 + ROW_PX * row
+        parts.append(Markup('<path class="line c{}" d="M{:.1f} {}h16"/>').format(number, at, y))
+        parts.append(text(at + 21, y + 3.5, name))
+        at += width
+    return Markup("").join(parts), ROW_PX * row
+
+
+def _band(x: Axis, y: Axis, first: Line, second: Line) -> Markup:
+    """The room between two lines, shaded, where both have values."""
+    both = np.isfinite(first.y) & np.isfinite(second.y)
+    across, up, down = x.place(first.x[both]), y.place(first.y[both]), y.place(second.y[both])
+    there = [f"{a:.1f} {b:.1f}" for a, b in zip(across, up, strict=True)]
+    back = [f"{a:.1f} {b:.1f}" for a, b in zip(across[::-1], down[::-1], strict=True)]
+    return Markup('<path class="band" d="M{}Z"/>').format("L".join(there + back)) if there else Markup("")
+
+
+def _curve(x: Axis, y: Axis, line: Line, kind: str) -> Markup:
     """The line, interrupted where it has no finite value; a lone point is drawn as a dot."""
     drawn = np.isfinite(line.y)
     steps, joined = [], False
@@ -167,7 +208,7 @@ def _curve(x: Axis, y: Axis, line: Line, number: int) -> Markup:
         if here:
             steps.append(f"{'L' if joined else 'M'}{a:.1f} {b:.1f}" + ("" if joined else "h0"))
         joined = bool(here)
-    return Markup('<path class="line c{}" d="{}"/>').format(number, " ".join(steps))
+    return Markup('<path class="line {}" d="{}"/>').format(kind, " ".join(steps))
 
 
 def _bar(x: Axis, y: Axis, left: float, right: float, height: float, about: str) -> Markup:

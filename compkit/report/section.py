@@ -14,6 +14,15 @@ class Card(NamedTuple):
     title: str
     value: str
     about: str
+    light: str = ""  # "good", "look", "bad" or "unknown" for a coloured edge; the words must say the same
+
+
+class Action(NamedTuple):
+    """Something to do, named at the top of a page, and the section that says why."""
+
+    name: str
+    anchor: str
+    text: str
 
 
 class Figure(NamedTuple):
@@ -21,6 +30,7 @@ class Figure(NamedTuple):
 
     caption: str
     charts: Sequence[Markup]
+    folded: bool = False  # behind its caption until it is opened
 
 
 class Table(NamedTuple):
@@ -64,6 +74,30 @@ class Section:
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
     listings: Sequence[Listing] = field(default=())
+
+
+class Right(NamedTuple):
+    """A cell of a number, aligned to the right also where it is blank."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Badge(str):
+    """A word in a cell that is set off by a frame and a colour of its own.
+
+    >>> Badge("WARN", "look").kind
+    'look'
+    """
+
+    kind: str  # one of `Card.light`
+
+    def __new__(cls, text: str, kind: str) -> "Badge":
+        badge = super().__new__(cls, text)
+        badge.kind = kind
+        return badge
 
 
 class Number(float):

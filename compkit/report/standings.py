@@ -1,20 +1,18 @@
 """All runs of a competition, read from their folders and the ledger; what cannot be read is listed as such."""
 
-import hashlib
 import json
 import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from compkit.files import file_hash
 from compkit.kaggle import LedgerRow, read_ledger
-from compkit.report.changes import Settings, changes
+from compkit.report.changes import Settings, changes, read_settings
 from compkit.results import cv_of
 
 # a folder with one of these is a run's, be it a torn one; `folds` and `lr_find` have none
@@ -44,6 +42,8 @@ class Standing:
         changes: settings that differ from the parent's, such as lr=0.01.
         fold_hash: of its split.
         folds: the folds it has scores of.
+        fold_scores: of the same folds; None where one could not be computed.
+        image_size, seed: settings of the run, as text.
         scores_of: the run whose scores these are, for one that was trained on all rows.
         comparable: whether its score may be set against the others': same metric, folds and number of them.
     """
@@ -69,6 +69,9 @@ class Standing:
     changes: tuple[str, ...] = ()
     fold_hash: str = ""
     folds: tuple[int, ...] = ()
+    fold_scores: tuple[float | None, ...] = ()
+    image_size: str = ""
+    seed: str = ""
     scores_of: str = ""
     comparable: bool = False
 
@@ -108,7 +111,7 @@ def read_standings(folder: Path) -> list[Standing]:
         raise FileNotFoundError(
             f"{folder}: has no runs. Train one first, python train.py competition=…, or set folder= to another folder."
         )
-    settings = {run.name: _settings(run) for run in runs}
+    settings = {run.name: read_settings(run) for run in runs}
     ledger = read_ledger(folder / "ledger.csv")
     return compared([_read(run, settings, ledger) for run in runs])
 
@@ -141,27 +144,6 @@ def _marks(run: Path) -> list[Path]:
     return [path for mark in MARKS for path in run.glob(mark)]
 
 
-def _settings(run: Path) -> Settings | None:
-    """What the run was started with; None when that cannot be read."""
-    try:
-        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        overrides = run / "overrides.txt"
-        given = overrides.read_text(encoding="utf-8").splitlines() if overrides.is_file() else []
-        return Settings(config, given, _started(run)) if isinstance(config, dict) else None
-    except (OSError, ValueError, yaml.YAMLError):
-        return None
-
-
-def _started(run: Path) -> str:
-    """The time of the first line of train.log, which survives copying, else that of config.yaml's last change."""
-    log = run / "train.log"
-    first = ""
-    if log.is_file():
-        with log.open(encoding="utf-8", errors="replace") as lines:
-            first = lines.readline()[:19]
-    return first or f"{datetime.fromtimestamp((run / 'config.yaml').stat().st_mtime):%Y-%m-%d %H:%M:%S}"
-
-
 def _read(run: Path, settings: dict[str, Settings | None], ledger: Sequence[LedgerRow]) -> Standing:
     own = settings[run.name]
     if own is None:
@@ -169,7 +151,10 @@ def _read(run: Path, settings: dict[str, Settings | None], ledger: Sequence[Ledg
             run.name, run, "unknown", "damaged", "config.yaml is not there, or is no settings of a run"
         )
     parent, differing = changes(run.name, settings)
-    standing = Standing(run.name, run, own.kind, "unfinished", parent=parent, changes=differing)
+    size, seed = (str(own.config.get(key, "")) for key in ("image_size", "seed"))
+    standing = Standing(
+        run.name, run, own.kind, "unfinished", parent=parent, changes=differing, image_size=size, seed=seed
+    )
     standing = _with_lb(standing, ledger)
     path = run / "metrics.json"
     if not path.is_file():
@@ -218,6 +203,7 @@ def _with_scores(standing: Standing, metrics: dict[str, Any]) -> Standing:
         images_per_second=float(np.mean(speeds)) if speeds else None,
         fold_hash=str(metrics["fold_hash"]),
         folds=tuple(int(one["fold"]) for one in folds),
+        fold_scores=tuple(_number(one["best"].get(name)) for one in folds),
         scores_of=str(metrics.get("scores_of") or ""),
     )
 
@@ -227,7 +213,7 @@ def _with_lb(standing: Standing, ledger: Sequence[LedgerRow]) -> Standing:
     file = standing.folder / "submission.csv"
     rows = [row for row in ledger if row.run == standing.name]
     if file.is_file():
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        sha256 = file_hash(file)
         same = [row for row in ledger if row.sha256 == sha256]
     else:
         same = rows

@@ -114,6 +114,6 @@ def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "lab
 def drawing(title: str, parts: Iterable[Markup], width: float = WIDTH, height: float = HEIGHT) -> Markup:
     """A whole SVG element; the title is read out by screen readers and shown under the pointer."""
     markup = Markup(
-        '<svg viewBox="0 0 {0:.0f} {1:.0f}" width="{2:.0f}" role="img"><title>{3}</title>{4}</svg>'
+        '<svg viewBox="0 0 {0:.0f} {1:.0f}" width="{2:.2f}rem" role="img"><title>{3}</title>{4}</svg>'
     )
-    return markup.format(width, height, width * 1.25, title, Markup("").join(parts))
+    return markup.format(width, height, width * 1.25 / 16, title, Markup("").join(parts))

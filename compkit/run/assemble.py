@@ -1,7 +1,7 @@
 """What a fold needs, put together from the plan and the data: network, loss, optimizer, loader."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -34,13 +34,17 @@ def wanted_folds(plan: Plan, data: Prepared) -> list[int]:
     return plan.train_folds
 
 
-def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
+class Tried(NamedTuple):
+    """What was settled while the parts of a run were tried out."""
+
+    preprocessing: Preprocessing  # that all folds share, but for what `scaling` measures in each
+    scaled: Preprocessing  # of the first fold, with what was measured in it
+
+
+def try_parts(plan: Plan, data: Prepared) -> Tried:
     """Build the parts of one fold, take two pictures through all of them, and let them go.
 
     A wrong option, parts that do not go together, or weights that cannot be had, end here.
-
-    Returns:
-        the preprocessing that all folds share, but for what `scaling` measures in each.
     """
     task = plan.competition.task
     plan.sampler.check_task(task)
@@ -77,7 +81,7 @@ def try_parts(plan: Plan, data: Prepared) -> Preprocessing:
         for window, _ in fold_data.lessons.windows(stepper, [[draw] for draw in draws], lambda: moment):
             stepper.try_out(window[0], moment)
     try_views(model, plan.inference, scaled)
-    return preprocessing
+    return Tried(preprocessing, scaled)
 
 
 def check_inference(plan: Plan, learner: Learner) -> None:
@@ -242,6 +246,7 @@ def make_fold_data(
         auxiliary={name: column.values for name, column in data.auxiliary.items()},
         soft=soft,
         lessons=make_lessons(plan, data.teachers, np.arange(labelled, len(table)), fold),
+        pseudo_rows=labelled - len(data.table),
     )
 
 

@@ -31,6 +31,8 @@ FREE_KEYS = (
     "trainer.checkpoint_every_steps",
     "trainer.max_hours",
     "inference.batch_size",
+    "explain",
+    "doctor",
     "competition.path",
 )
 PACKAGES = ("torch", "timm", "albumentations", "opencv-python-headless", "scikit-learn", "numpy", "pandas")

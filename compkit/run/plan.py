@@ -3,19 +3,27 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
 from compkit.competition import AuxiliaryColumn, Competition, SubmissionShape, submission_shape
 from compkit.data import FixedScale, Mixing, NoMixing, Sampler, Scaling, VaryingScale
 from compkit.engine import Logger, TrainerSettings
+from compkit.explain import ExplainSettings
 from compkit.inference import InferenceSettings
 from compkit.losses import Loss
 from compkit.metrics import Metric
 from compkit.optim import Averaging, Finetune, OptimizerBuilder, Schedule
 from compkit.postprocess import NoPostprocess, Postprocess
 from compkit.semi import Distillation, LabelsAlone, MeanTeacher
+
+
+class DoctorSettings(NamedTuple):
+    """What is checked before a run begins."""
+
+    at_start: bool = True
+    skip: tuple[str, ...] = ()  # names of findings and checks to leave out
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,7 @@ class Plan:
     folds: int
     train_folds: list[int] | None  # None: all
     fold_seed: int
+    group_duplicates: bool | Path  # or the file of groups to keep in one fold
     epochs: int
     batch_size: int
     image_size: tuple[int, int]  # height, width in pixels
@@ -61,7 +70,9 @@ class Plan:
     trainer: TrainerSettings
     inference: InferenceSettings
     postprocess: Postprocess | NoPostprocess
+    explain: ExplainSettings
     loggers: Sequence[Logger]
+    doctor: DoctorSettings
 
     @property
     def metric(self) -> Metric:

@@ -1,25 +1,19 @@
 """What is settled before the first epoch: tables, pictures, folds, preprocessing. Here bad input ends."""
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from compkit.competition import (
-    AuxiliaryLabels,
-    Folds,
-    make_folds,
-    read_auxiliary,
-    read_folder,
-)
+from compkit.competition import AuxiliaryLabels, Folds, read_auxiliary, read_folder
 from compkit.data import BadImage, Preprocessing, find_bad_images, is_deep
 from compkit.engine import Console, Ranks, cpu_cores
 from compkit.inference import first_rows
 from compkit.postprocess import Postprocess
 from compkit.run.plan import Plan
+from compkit.run.split import no_split, split
 from compkit.run.submission_file import check_shape
 from compkit.run.teachers import open_teachers
 from compkit.semi import MeanTeacher, PseudoLabels
@@ -77,7 +71,7 @@ def prepare(plan: Plan, ranks: Ranks, console: Console) -> Prepared:
     pseudo = (
         None if plan.pseudo_labels is None else PseudoLabels.read(plan.pseudo_labels, competition.classes)
     )
-    folds = _no_split(plan, table) if plan.full_data else _split(plan, table, ranks, console)
+    folds = no_split(plan, table) if plan.full_data else split(plan, table, ranks, console)
     if pseudo is not None:
         _check_pseudo_labels(plan, table, folds, auxiliary, pseudo, ranks, console)
     unlabelled = _unlabelled(plan, table, ranks, console)
@@ -214,60 +208,6 @@ def list_bad(bad: list[BadImage]) -> str:
     return "\n".join(lines + ([f"  and {len(bad) - EXPLAINED} more: {rest}"] if rest else []))
 
 
-def _split(plan: Plan, table: Table, ranks: Ranks, console: Console) -> Folds:
-    """The folds, those of an earlier run where it split the same rows in the same way."""
-    competition = plan.competition
-    columns = {
-        "groups": competition.group_column,
-        "times": competition.time_column,
-        "predefined": competition.fold_column,
-    }
-    of_rows = {key: None if name is None else table.frame[name].to_numpy() for key, name in columns.items()}
-    if of_rows["groups"] is None:
-        of_rows["groups"] = table.subjects
-    given = competition.validation_folds
-    folds = make_folds(
-        table,
-        competition.task,
-        plan.folds if given is None else len(given),
-        scheme=competition.fold_scheme,
-        seed=plan.fold_seed,
-        holdout_fraction=competition.holdout_fraction,
-        **of_rows,
-    )
-    path = _folds_path(plan, table, folds)
-    if path.is_file():
-        # a newer scikit-learn may split differently; the folds that earlier runs were scored on stay
-        folds = replace(Folds.read(path, folds.scheme).aligned_to(table.ids), groups=folds.groups)
-    for finding in folds.audit(table.labels, competition.task, competition.classes):
-        console.warn(finding)
-    ranks.barrier()
-    if ranks.is_main and not path.is_file():
-        folds.write(path)
-    if plan.train_folds == []:
-        raise ValueError(
-            "train_folds=[]: no fold is left to train. Set train_folds=all, or some, such as [0]."
-        )
-    wrong = [fold for fold in plan.train_folds or [] if fold not in range(folds.num_folds)]
-    if wrong:
-        raise ValueError(
-            f"train_folds={plan.train_folds}: fold {wrong[0]} does not exist; expected some of "
-            f"{list(range(folds.num_folds))}. Set train_folds=all, or more folds."
-        )
-    return folds
-
-
-def _no_split(plan: Plan, table: Table) -> Folds:
-    """Folds of which none validates: every model trains on all rows."""
-    wrong = [number for number in plan.train_folds or [] if not isinstance(number, int) or number < 0]
-    if plan.train_folds == [] or wrong:
-        raise ValueError(
-            f"train_folds={plan.train_folds}: with full_data=true they are the numbers of the models, each of another "
-            "seed. Set train_folds=[0] for one, [0,1,2] for three."
-        )
-    return Folds(table.ids, np.full(len(table), -1), None, "full_data")
-
-
 def _check_pseudo_labels(
     plan: Plan,
     table: Table,
@@ -338,11 +278,3 @@ def read_unlabelled(plan: Plan, given: str, key: str, ranks: Ranks, console: Con
     if not len(found):
         raise ValueError(f"{key}={given}: no picture of it can be read. Set {key} to a folder of pictures.")
     return found
-
-
-def _folds_path(plan: Plan, table: Table, folds: Folds) -> Path:
-    """Where the split of exactly these rows, by this scheme, number and seed, is kept for all runs."""
-    groups = b"" if folds.groups is None else "\n".join(folds.groups).encode()
-    rows = hashlib.sha256("\n".join(table.ids).encode() + table.labels.tobytes() + groups).hexdigest()
-    name = f"{folds.scheme}_{folds.num_folds}_seed{plan.fold_seed}_{rows[:8]}.csv"
-    return plan.folder.parent / "folds" / name

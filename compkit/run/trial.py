@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from compkit.data import Draw, Size
+from compkit.data import Draw, Preprocessing, Size
 from compkit.engine import (
     Console,
     FoldData,
@@ -22,7 +22,6 @@ from compkit.engine import (
 )
 from compkit.randomness import derive_seed, restore_rng, rng_state, seed_everything
 from compkit.run.assemble import (
-    fit_scaling,
     fold_table,
     make_fold_data,
     make_learner,
@@ -99,6 +98,18 @@ def unmixed(targets: Targets) -> Targets:
     return targets._replace(other=None, share=None, auxiliary=further or None)
 
 
+def trial_of(plan: Plan, data: Prepared, preprocessing: Preprocessing, ranks: Ranks) -> Trial:
+    """The first fold of a run whose data is prepared.
+
+    Args:
+        preprocessing: of that fold, with what `scaling` measured.
+    """
+    fold = wanted_folds(plan, data)[0]
+    table, _ = fold_table(plan, data, fold)
+    loader = make_loader(plan, table, preprocessing, ranks, augment=True)
+    return Trial(plan, data, fold, make_fold_data(plan, data, preprocessing, fold, loader), ranks)
+
+
 @contextmanager
 def open_trial(plan: Plan, console: Console) -> Iterator[Trial]:
     """Prepare the run's first fold; afterwards every generator is as it was, and nothing was written."""
@@ -107,12 +118,7 @@ def open_trial(plan: Plan, console: Console) -> Iterator[Trial]:
     torch.set_num_threads(choose_threads(plan.trainer.threads, 1))
     try:
         data = prepare(plan, ranks, console)
-        preprocessing = try_parts(plan, data)
-        fold = wanted_folds(plan, data)[0]
-        preprocessing = fit_scaling(plan, data, data.folds.train_rows(fold), preprocessing)
-        table, _ = fold_table(plan, data, fold)
-        loader = make_loader(plan, table, preprocessing, ranks, augment=True)
-        yield Trial(plan, data, fold, make_fold_data(plan, data, preprocessing, fold, loader), ranks)
+        yield trial_of(plan, data, try_parts(plan, data).scaled, ranks)
     finally:
         restore_rng(before)
         torch.set_num_threads(threads)

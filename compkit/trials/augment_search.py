@@ -75,7 +75,7 @@ def search_augment(
     try:
         with Console() as console:
             data = prepare(plan, ranks, console)
-            preprocessing = try_parts(plan, data)
+            preprocessing = try_parts(plan, data).preprocessing
             table = free_path(plan.folder.parent / "augment_search" / f"{save_as}.csv")
             done: list[Trial] = []
 

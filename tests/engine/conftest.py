@@ -76,6 +76,7 @@ def run_fit(tmp_path):
         epochs=2,
         batch_size=8,
         train_rows=30,
+        valid_rows=10,
         fail_at=None,
         deadline=None,
         seed=0,
@@ -108,7 +109,7 @@ def run_fit(tmp_path):
         data = FoldData(
             table,
             np.arange(train_rows),
-            np.arange(30, ROWS),
+            np.arange(30, 30 + valid_rows),
             MemoryLoader(images, torch.from_numpy(targets), fail_at),
             Preprocessing(8, 8, 3, False, None, (0.5,) * 3, (0.25,) * 3),
             batch_size,

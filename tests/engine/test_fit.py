@@ -18,6 +18,7 @@ from compkit.engine import Ranks, read_metadata
 from compkit.engine.fit import _resume
 from compkit.losses import CrossEntropy
 from compkit.optim import EMA, Cosine, Plateau
+from compkit.probes import NoProbes
 
 from .conftest import tiny_net
 
@@ -271,4 +272,4 @@ def test_checkpoint_of_another_number_of_ranks_is_refused(run_fit):
     learner, _, folder = run_fit(epochs=1)
     stepper = SimpleNamespace(learner=learner, ranks=Ranks(rank=0, world=2))
     with pytest.raises(ValueError, match=r"is of 1 rank.*nproc-per-node 1"):
-        _resume(folder, stepper, 1)
+        _resume(folder, stepper, NoProbes(), 1)

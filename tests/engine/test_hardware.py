@@ -9,6 +9,7 @@ from compkit.engine import (
     choose_workers,
     cpu_cores,
     describe_hardware,
+    peak_memory,
 )
 
 CPU = torch.device("cpu")
@@ -49,3 +50,10 @@ def test_description_names_no_person_and_no_host():
     assert "cores" in text
     assert socket.gethostname() not in text
     assert f"/{getpass.getuser()}/" not in text
+
+
+def test_peak_memory_grows_with_what_is_held():
+    before = peak_memory(CPU)
+    held = torch.ones(int(before * 2**28) + 2**26)  # float32: as much as the peak, and a quarter GiB
+    assert peak_memory(CPU) > before + 0.1
+    assert held.sum() > 0

@@ -3,12 +3,13 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import wandb
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from compkit.engine.loggers import TensorBoardLogger, WandbLogger
+from compkit.engine.loggers import TensorBoardLogger, WandbLogger, log_all
 
 CONF = Path(__file__).parents[2] / "conf"
 ROWS = [{"epoch": epoch, "train_loss": 1 / (epoch + 1), "lr": 1e-3} for epoch in range(3)]
@@ -86,6 +87,56 @@ def test_tensorboard_missing_says_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ValueError, match=r"pip install compkit\[tensorboard\]"):
         TensorBoardLogger()
+
+
+SHARES = np.array([0.25, 0.75])
+EDGES = np.array([0.5, 1.0, 2.0])
+
+
+def draw_all(logger, folder):
+    logger.start_fold(0, "demo", {}, folder)
+    drawn = (
+        {"probes/gradients/conv": (SHARES, EDGES)},
+        {"probes/first_filters": np.zeros((4, 5, 3), np.uint8)},
+    )
+    log_all([logger], ROWS[1] | {"probes/gradient_rms": 0.5}, *(lambda one=one: one for one in drawn))
+
+
+def test_tensorboard_draws_histograms_and_pictures(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logger = TensorBoardLogger()
+    draw_all(logger, tmp_path)
+    logger.finish_fold({})
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "fold_0"))
+    events.Reload()
+    [histogram] = events.Histograms("probes/gradients/conv")
+    assert histogram.step == 1 and histogram.histogram_value.bucket == SHARES.tolist()
+    assert events.Images("probes/first_filters")[0].width == 5
+    assert events.Scalars("probes/gradient_rms")[0].value == 0.5
+
+
+def test_wandb_draws_histograms_and_pictures_and_an_outage_stops_nothing(fake, tmp_path):
+    service = fake()
+    draw_all(WandbLogger("digits"), tmp_path)
+    _, histograms, pictures = service.rows
+    assert histograms["probes/gradients/conv"].histogram == SHARES.tolist() and histograms["epoch"] == 1
+    assert (pictures["probes/first_filters"].image.size, pictures["epoch"]) == ((5, 4), 1)
+    service = fake("log")
+    with pytest.warns(UserWarning, match="service unavailable"):
+        draw_all(WandbLogger("digits"), tmp_path)
+    assert service.calls == ["init", "log"]
+
+
+def test_loggers_that_do_not_draw_get_the_row_alone():
+    rows = []
+
+    class Plain:
+        def log_epoch(self, row):
+            rows.append(row)
+
+    log_all([Plain()], ROWS[0], *[lambda: pytest.fail("made for nobody")] * 2)
+    assert rows == [ROWS[0]]
 
 
 def test_wandb_finishes_each_fold_before_the_next(fake, tmp_path):

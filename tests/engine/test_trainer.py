@@ -15,6 +15,8 @@ from compkit.engine import TrainerSettings
         ("clip", "weights"),
         ("early_stopping_epochs", 0),
         ("checkpoint_every_steps", 2.5),
+        ("probe_every", -1),
+        ("clean_rows", 0.5),
         ("channels_last", "perhaps"),
         ("sync_bn", "yes"),
         ("precision", "fp8"),

@@ -37,6 +37,7 @@ class Contest(NamedTuple):
     test: list[np.ndarray]
     quality: list[int]  # of the JPEG of each training row
     rng: np.random.Generator
+    comments: dict[int, bytes]  # in the file of a training row
 
 
 def scene(rng: np.random.Generator, label: int) -> np.ndarray:
@@ -69,6 +70,7 @@ def healthy(rows: int = 240, test: int = 120, seed: int = 0) -> Contest:
         [scene(rng, label) for label in rng.integers(0, len(CLASSES), test)],
         [92] * rows,
         rng,
+        {},
     )
 
 
@@ -80,6 +82,10 @@ def write(contest: Contest, folder: Path) -> Competition:
         cv2.imwrite(
             str(folder / "train" / f"{name}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality]
         )
+    for row, comment in contest.comments.items():
+        path = folder / "train" / f"{contest.names[row]}.jpg"
+        segment = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment
+        path.write_bytes(path.read_bytes()[:2] + segment + path.read_bytes()[2:])
     tests = [f"t{number:04d}" for number in range(len(contest.test))]
     for name, picture in zip(tests, contest.test, strict=True):
         cv2.imwrite(str(folder / "test" / f"{name}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
@@ -193,6 +199,38 @@ def other_domain(contest: Contest) -> None:
     contest.test[:] = [cv2.GaussianBlur(picture // 2 + 60, (0, 0), 1.5) for picture in contest.test]
 
 
+def mirrored_duplicates(contest: Contest) -> None:
+    _copies(contest, lambda picture: np.ascontiguousarray(picture[:, ::-1]), same_label=True)
+
+
+def cut_duplicates(contest: Contest) -> None:
+    _copies(contest, lambda picture: cv2.resize(picture[2:-2, 2:-2], (SIDE, SIDE)), same_label=True)
+
+
+def brightened_duplicates(contest: Contest) -> None:
+    _copies(contest, lambda picture: cv2.convertScaleAbs(picture, alpha=1.1, beta=15), same_label=True)
+
+
+def label_by_jpeg_quality(contest: Contest) -> None:
+    contest.quality[:] = [(90, 92, 94)[label] for label in contest.labels]
+
+
+def label_by_border(contest: Contest) -> None:
+    for picture, label in zip(contest.pictures, contest.labels, strict=True):
+        picture[:2] = picture[-2:] = picture[:, :2] = picture[:, -2:] = 40 + 80 * label
+
+
+def label_by_wide_border(contest: Contest) -> None:
+    for picture, label in zip(contest.pictures, contest.labels, strict=True):
+        picture[:12] = picture[-12:] = picture[:, :12] = picture[:, -12:] = 40 + 80 * label
+
+
+def label_by_comment(contest: Contest) -> None:
+    contest.comments.update(
+        {row: b"camera " + b"abc"[label : label + 1] for row, label in enumerate(contest.labels)}
+    )
+
+
 class Fault(NamedTuple):
     """A fault and the check that must find it."""
 
@@ -205,7 +243,14 @@ FAULTS = (
     Fault(near_duplicates, "duplicates across folds"),
     Fault(conflicting_labels, "duplicates with different labels"),
     Fault(conflicting_near, "duplicates with different labels"),
+    Fault(mirrored_duplicates, "duplicates across folds"),
+    Fault(cut_duplicates, "duplicates across folds"),
+    Fault(brightened_duplicates, "duplicates across folds"),
     Fault(shared_with_test, "duplicates across train and test"),
+    Fault(label_by_jpeg_quality, "shortcut: file format"),
+    Fault(label_by_border, "shortcut: border"),
+    Fault(label_by_wide_border, "shortcut: border"),
+    Fault(label_by_comment, "shortcut: file metadata"),
     Fault(label_in_one_pixel, "shortcut: single pixels"),
     Fault(label_in_a_corner, "shortcut: single pixels"),
     Fault(label_by_file_size, "shortcut: file size"),

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from compkit.competition import read_groups
 from compkit.engine import Console
 from compkit.findings import Status, worst
-from compkit.inspection import inspect, inspect_data, read_groups
+from compkit.inspection import inspect, inspect_data
 from compkit.inspection.command import read_predictions, require_own_rows
 from compkit.inspection.features import file_names
 from compkit.types import Table, Task
@@ -19,6 +20,7 @@ from .planted import (
     FAULTS,
     LOUD,
     embedded_plan,
+    exact_duplicates,
     flipped_predictions,
     healthy,
     loud,
@@ -172,3 +174,14 @@ def test_worst_findings_come_first(folder, capsys):
         tell(found.findings, console)
     lines = capsys.readouterr().out.splitlines()
     assert worst(found.findings) == Status.FAIL and "FAIL readable pictures, train" in lines[0]
+
+
+def test_with_the_key_no_duplicates_lie_in_two_folds(tmp_path):
+    contest = healthy(rows=90, test=6)
+    exact_duplicates(contest)
+    write(contest, tmp_path)
+    assert "duplicates across folds" in loud(inspect(plan_of(tmp_path), None, threads=1).findings)
+    found = inspect(plan_of(tmp_path, "group_duplicates=true"), None, threads=1)
+    assert "duplicates across folds" not in loud(found.findings)
+    found = inspect(plan_of(tmp_path, "group_duplicates=nowhere.csv"), None, threads=1)
+    assert isinstance(found.folds, str) and "no such file" in found.folds

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 NASTY = "<script>alert('x')</script>"
 
@@ -38,7 +39,12 @@ def write_run(
     folder.mkdir(parents=True)
     frame[frame["fold"] < trained].to_parquet(folder / "oof.parquet")
     pd.DataFrame({"id": ids, "fold": fold, "group": fold * 10 + 1}).to_csv(folder / "folds.csv", index=False)
-    (folder / "config.yaml").write_text(f"task: {task}\nname: {NASTY}\nlr: 0.001\n")
+    config = {"task": task, "name": NASTY, "lr": 0.001, "epochs": epochs, "seed": 7}
+    config |= {
+        "loss": {"_target_": LOSSES[task]},
+        "metric": {"_target_": f"compkit.metrics.{METRIC_CLASSES[task]}"},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
     (folder / "overrides.txt").write_text("competition=digits\nname=it's a demo\n")
     environment = {
         "python": "3.11.0",
@@ -75,6 +81,7 @@ def write_fold(
     history = pd.DataFrame(
         {
             "epoch": epoch,
+            "step": 10 * (epoch + 1),
             "train_loss": 2.3 * np.exp(-epoch / epochs * 5),
             "val_loss": 2.3 * np.exp(-epoch / epochs * 3) + 0.05 * rng.random(epochs),
             f"val_{metric}": score,
@@ -120,6 +127,12 @@ def regression(rng, rows, classes):
 
 TASKS = {"multiclass": multiclass, "multilabel": multilabel, "regression": regression}
 METRICS = {"multiclass": "accuracy", "multilabel": "f1_samples", "regression": "rmse"}
+METRIC_CLASSES = {"multiclass": "Accuracy", "multilabel": "FBeta", "regression": "RMSE"}
+LOSSES = {
+    "multiclass": "compkit.losses.CrossEntropy",
+    "multilabel": "compkit.losses.BCE",
+    "regression": "compkit.losses.MSE",
+}
 
 
 @pytest.fixture

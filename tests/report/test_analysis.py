@@ -23,9 +23,14 @@ def test_confusion_matrix_is_sklearns():
     np.testing.assert_array_equal(confusion_matrix(targets, predicted, 7), want)
 
 
-def test_most_confused_skips_the_diagonal_and_zeros():
-    assert most_confused(np.array([[9, 0], [0, 9]]), top=5) == []
-    assert most_confused(np.array([[9, 1, 3], [0, 9, 0], [4, 0, 9]]), top=2) == [(2, 0, 4), (0, 2, 3)]
+def test_most_confused_are_the_largest_counts_off_the_diagonal():
+    assert most_confused(np.array([0, 1]), np.array([0, 1]), top=5) == []
+    targets, predicted = RNG.integers(6, size=300), RNG.integers(6, size=300)
+    counts = sk.confusion_matrix(targets, predicted, labels=range(6))
+    np.fill_diagonal(counts, 0)
+    found = most_confused(targets, predicted, top=7)
+    assert [count for *_, count in found] == np.sort(counts.ravel())[::-1][:7].tolist()
+    assert all(counts[true, called] == count for true, called, count in found)
 
 
 def test_class_scores_are_sklearns():

@@ -278,10 +278,10 @@ def test_the_page_is_valid_self_contained_and_escaped(leaf, capsys, monkeypatch,
     assert path == leaf / "leaderboard.html"
     text = path.read_text(encoding="utf-8")
     page = Page(text)
-    assert [name for name in page.sections if name] == ["runs", "agreement", "final", "changes"]
+    assert [name for name in page.sections if name] == ["runs", "details", "agreement", "final", "changes"]
     assert "<script" not in text and "&lt;script&gt;" in text
     assert not re.search(r"https?://|url\(|@import", text)
-    assert "script" not in page.tags and text.count("<circle") == 3
+    assert "script" not in page.tags and text.count("<circle") == 6
     assert all(value.startswith("#") for _, name, value in page.attributes if name in ("href", "src"))
     assert "home_of_planted_owner" not in text + out and "weights=~/w.pt" in text
     assert show(leaf, capsys)[0] == path  # written anew

@@ -1,0 +1,85 @@
+"""What names and values of labels say alone: one class under two names, labels and columns that never change."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from compkit.findings import Finding, Status
+from compkit.types import Table, Task
+
+NAMED = 5  # names in a message
+
+
+def label_findings(
+    table: Table, task: Task, classes: Sequence[str], used: Collection[str | None]
+) -> list[Finding]:
+    """Findings on names and values: classes that are one by mistake, labels and columns that never change.
+
+    Args:
+        table: the training rows.
+        task, classes: what the labels mean.
+        used: columns that are ids, labels, groups and the like.
+    """
+    return [_class_names(classes, task), _still_labels(table, task, classes), _still_columns(table, used)]
+
+
+def _class_names(classes: Sequence[str], task: Task) -> Finding:
+    check, expected = "class names", "names that differ in more than blanks, capitals and leading zeros"
+    if task == Task.REGRESSION:
+        return Finding(check, Status.SKIP, "regression has no classes")
+    alike: dict[str, list[str]] = {}
+    for name in classes:
+        alike.setdefault(plain_name(name), []).append(name)
+    same = [names for names in alike.values() if len(names) > 1]
+    if not same:
+        return Finding(check, Status.PASS, "no two classes have nearly the same name", 0, expected)
+    shown = "; ".join(" and ".join(map(repr, names)) for names in same[:NAMED])
+    message = f"{len(same)} classes occur under several names: {shown}" + " …" * (len(same) > NAMED)
+    remedy = "if they mean the same, correct the labels in the table (competition.train_table)."
+    return Finding(check, Status.WARN, message, len(same), expected, remedy, {"names": same})
+
+
+def plain_name(name: str) -> str:
+    """A class's name without what is easily mistyped; a single letter keeps its case, as a and A may be two classes.
+
+    >>> plain_name(" Cat"), plain_name("cat_"), plain_name("07"), plain_name("A")
+    ('cat', 'cat', '7', 'A')
+    """
+    text = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip() or name
+    if re.fullmatch(r"\d+(\.0+)?", text):
+        return str(int(float(text))) if len(text) < 16 else text
+    return text if len(text) == 1 else text.casefold()
+
+
+def _still_labels(table: Table, task: Task, classes: Sequence[str]) -> Finding:
+    check, expected = "labels that never change", "none"
+    if task == Task.MULTICLASS:
+        return Finding(check, Status.SKIP, "one of several classes always changes")
+    still = np.flatnonzero(table.labels.min(axis=0) == table.labels.max(axis=0))
+    if not len(still):
+        return Finding(check, Status.PASS, "every label occurs with several values", 0, expected)
+    shown = ", ".join(f"{classes[place]} = {table.labels[0, place]:g}" for place in still[:NAMED])
+    message = f"{len(still)} of {len(classes)} labels are the same in every row: {shown}" + " …" * (
+        len(still) > NAMED
+    )
+    remedy = (
+        "nothing can be learnt or scored there: leave them out of competition.target_column or competition.classes, or "
+        "look whether the right column was read."
+    )
+    return Finding(check, Status.WARN, message, len(still), expected, remedy)
+
+
+def _still_columns(table: Table, used: Collection[str | None]) -> Finding:
+    """Further columns with one value tell nothing; INFO."""
+    check = "columns that never change"
+    still = [
+        str(name) for name in table.frame if name not in used and table.frame[name].nunique(dropna=False) == 1
+    ]
+    if not still or len(table) < 2:
+        return Finding(
+            check, Status.PASS, "no further column of the training table is the same in every row", 0
+        )
+    named = ", ".join(still[:NAMED]) + " …" * (len(still) > NAMED)
+    return Finding(check, Status.INFO, f"the same in every training row: {named}", len(still))

@@ -1,0 +1,345 @@
+"""Which planted faults are named, by what, and whether healthy runs are left alone: the confusion table of the README.
+
+    OMP_NUM_THREADS=1 python -m tests.doctor.harness --root /tmp/doctor --seeds 0 1 2 --markdown table.md
+    OMP_NUM_THREADS=1 python -m tests.doctor.harness --root /tmp/doctor --seeds 0 --only plain shuffled_labels
+    OMP_NUM_THREADS=1 python -m tests.doctor.harness --root /tmp/doctor --seeds 0 --looks doctor inspection
+
+Trainings that lie in the root already are not made again, and what doctor and inspection said is asked again only when
+their code has changed. The whole takes hours; `--processes` shares it among cores, and `--looks` leaves trainings out.
+"""
+
+import argparse
+import hashlib
+import json
+import multiprocessing
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+from compkit.build import build_plan
+from compkit.demo import ensure_competition
+from compkit.diagnosis import diagnose_run
+from compkit.doctor.examine import examine
+from compkit.doctor.proofs import PROOFS_CHECK
+from compkit.doctor.registry import CHECKS
+from compkit.engine import Console
+from compkit.files import write_text
+from compkit.findings import Finding, Status
+from compkit.inspection import inspect
+from compkit.pipeline import run
+from compkit.run.plan import Plan
+from compkit.run.trial import open_trial
+from tests.conftest import compose_train
+from tests.doctor.downloads import competition_with
+from tests.doctor.faults import FAULTS
+from tests.doctor.healthy import HEALTHY
+from tests.doctor.variants import COMMON, DOCTOR, INSPECTION, NETS, START, TRAINING, Variant
+from tests.inspection import planted
+
+LOUD = (Status.WARN, Status.FAIL)
+SOURCE = Path(__file__).parents[2] / "compkit"
+# packages whose code decides what a look finds
+CODE = {
+    DOCTOR: ("competition", "data", "doctor", "engine", "losses", "models", "optim", "run"),
+    INSPECTION: ("competition", "data", "inspection"),
+}
+PHOTOS = {f"photos: {fault.plant.__name__}": fault for fault in planted.FAULTS}
+HEALTHY_PHOTOS = "photos"
+LOOKS = (DOCTOR, INSPECTION, TRAINING)
+# which look finds what is told at a place; a run may be refused in any
+FINDS = {START: DOCTOR, DOCTOR: DOCTOR, INSPECTION: INSPECTION, "diagnosis": TRAINING}
+
+
+class Task(NamedTuple):
+    """One variant to look at."""
+
+    root: Path
+    name: str
+    net: str
+    seed: int
+    looks: tuple[str, ...] = LOOKS  # those that are wanted
+
+
+class Result(NamedTuple):
+    """What was said of one variant.
+
+    Attributes:
+        expected: patterns of place/check; none: healthy.
+        found: WARN and FAIL, as place/check with their messages.
+    """
+
+    name: str
+    net: str
+    seed: int
+    expected: tuple[str, ...]
+    found: dict[str, str]
+
+    @property
+    def named(self) -> list[str]:
+        """What was found and expected."""
+        return [
+            place for place in self.found if any(fnmatchcase(place, pattern) for pattern in self.expected)
+        ]
+
+    @property
+    def is_right(self) -> bool:
+        return bool(self.named) if self.expected else not self.found
+
+
+def tasks(
+    root: Path, seeds: Sequence[int], only: Sequence[str], nets: Sequence[str], looks: Sequence[str] = LOOKS
+) -> list[Task]:
+    """All variants unless some are named, on some networks; faults that the wanted looks could name."""
+    variants = {
+        name: variant.nets for name, variant in (FAULTS | HEALTHY).items() if can_be_told(variant, looks)
+    }
+    if INSPECTION in looks:
+        variants |= dict.fromkeys([*PHOTOS, HEALTHY_PHOTOS], ("-",))
+    return [
+        Task(root, name, net, seed, tuple(looks))
+        for name, known in variants.items()
+        if not only or name in only
+        for net in known
+        if net in (*nets, "-")
+        for seed in seeds
+    ]
+
+
+def can_be_told(variant: Variant, looks: Sequence[str]) -> bool:
+    """Whether these looks decide anything about a variant.
+
+    >>> can_be_told(Variant(expected=("diagnosis/gap",), looks=(DOCTOR, TRAINING)), [DOCTOR])
+    False
+    """
+    own = [look for look in variant.looks if look in looks]
+    places = [pattern.partition("/")[0] for pattern in variant.expected]
+    return bool(own) and (not places or any(FINDS.get(place, own[0]) in own for place in places))
+
+
+def look_at(task: Task) -> Result:
+    """Everything that is said of a variant."""
+    if task.name in (*PHOTOS, HEALTHY_PHOTOS):
+        return look_at_photos(task)
+    variant = (FAULTS | HEALTHY)[task.name]
+    found: dict[str, str] = {}
+    for look in variant.looks:
+        if look in task.looks:
+            found |= said(look, task, variant)
+    return Result(task.name, task.net, task.seed, variant.expected, found)
+
+
+def look_at_photos(task: Task) -> Result:
+    """What the inspection says of its own planted faults."""
+    fault = PHOTOS.get(task.name)
+    place = kept(task.root, INSPECTION, [task.name, str(task.seed)])
+    if not place.is_file():
+        folder = task.root / "data" / f"{task.name.replace(': ', '_')}_{task.seed}"
+        found = planted.plant(fault, folder, task.seed).findings
+        write_text(place, json.dumps(loud(INSPECTION, found)))
+    expected = () if fault is None else (f"{INSPECTION}/{fault.check}",)
+    return Result(task.name, task.net, task.seed, expected, json.loads(place.read_text()))
+
+
+def said(look: str, task: Task, variant: Variant) -> dict[str, str]:
+    """WARN and FAIL of one look, as place/check with their messages."""
+    overrides = all_overrides(task, variant)
+    place = kept(task.root, look, overrides)
+    if look != TRAINING and place.is_file():
+        return json.loads(place.read_text())
+    plan = make_plan(task, overrides)
+    try:
+        if look == TRAINING:
+            return loud("diagnosis", train(plan))
+        if look == DOCTOR:
+            found = ask_doctor(plan)
+        else:
+            found = loud(INSPECTION, inspect(replace(plan, folder=place), None, threads=1).findings)
+    except Exception as error:  # one variant that breaks must not end all; it is counted as wrong
+        kind = "refused" if isinstance(error, ValueError | FileNotFoundError) else "crashed"
+        return {f"{kind}/{error}": f"{type(error).__name__}: {error}"}
+    write_text(place, json.dumps(found))
+    return found
+
+
+def loud(place: str, findings: Sequence[Finding]) -> dict[str, str]:
+    """WARN and FAIL by place/check."""
+    return {f"{place}/{one.check}": f"{one.status}: {one.message}" for one in findings if one.status in LOUD}
+
+
+def ask_doctor(plan: Plan) -> dict[str, str]:
+    """WARN and FAIL of all checks; those that train.py begins with too are found at its start."""
+    found: dict[str, str] = {}
+    with Console(quiet=True) as console, open_trial(plan, console) as trial:
+        for each in examine(trial, CHECKS, float("inf")):
+            found |= loud(START if each.check is PROOFS_CHECK else DOCTOR, each.findings)
+    return found
+
+
+def train(plan: Plan) -> Sequence[Finding]:
+    """What the curves say, after training unless that is done."""
+    if not (plan.folder / "metrics.json").is_file():
+        run(plan)
+    return diagnose_run(plan.folder)
+
+
+def all_overrides(task: Task, variant: Variant) -> list[str]:
+    """Of the whole run but for its folders."""
+    overrides = [*COMMON, f"competition={variant.competition}", *NETS[task.net], *variant.overrides]
+    if variant.planter is not None:
+        name = f"{variant.competition}_{variant.planter.__name__}_{variant.rows}_{task.seed}"
+        data = task.root / "data" / name
+        competition_with(variant.planter, variant.competition, variant.rows, data, task.seed)
+        overrides += [f"competition.path={data}", "limit=null"]
+    if any("{weights}" in one for one in overrides):
+        weights = pretrained(task)
+        overrides = [one.replace("{weights}", str(weights)) for one in overrides]
+    return [*overrides, f"seed={task.seed}"]
+
+
+def pretrained(task: Task) -> Path:
+    """Weights of the network that have seen digits, of another seed."""
+    first = Task(task.root, "plain", task.net, task.seed + 100)
+    plan = make_plan(first, all_overrides(first, HEALTHY["plain"]))
+    train(plan)
+    return plan.folder / "fold_0" / "best.safetensors"
+
+
+def make_plan(task: Task, overrides: Sequence[str]) -> Plan:
+    """The plan of a variant, in a folder of its own for these overrides."""
+    for name in ("digits", "mosaic", "tilt"):
+        ensure_competition(name, task.root / "data")
+    name = f"{task.name}_{task.net}_{task.seed}_{digest(overrides)}"
+    paths = (f"data_dir={task.root / 'data'}", f"output_dir={task.root / 'runs'}", f"name={name}")
+    return build_plan(compose_train(*overrides, *paths, "resume=true"))
+
+
+def kept(root: Path, look: str, overrides: Sequence[str]) -> Path:
+    """Where the findings of a look are kept, by overrides and code."""
+    files = [path for part in CODE.get(look, ()) for path in sorted((SOURCE / part).rglob("*.py"))]
+    files += [
+        *sorted(Path(__file__).parent.glob("planted_*.py")),
+        Path(__file__).with_name("healthy_parts.py"),
+    ]
+    code = digest([path.read_text(encoding="utf-8") for path in files])
+    return root / "said" / look / code / f"{digest(overrides)}.json"
+
+
+def digest(texts: Sequence[str]) -> str:
+    """A short name for some texts."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:10]
+
+
+def results(todo: Sequence[Task], processes: int) -> Iterator[Result]:
+    """Look at all variants, in their order."""
+    if processes == 1:
+        yield from map(look_at, todo)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=20) as pool:
+        yield from pool.imap(look_at, todo)
+
+
+def by_variant(done: Sequence[Result]) -> dict[str, list[Result]]:
+    """The results of each variant, over networks and seeds."""
+    found: dict[str, list[Result]] = {}
+    for one in done:
+        found.setdefault(one.name, []).append(one)
+    return found
+
+
+def counted(names: Sequence[str], of: int) -> str:
+    """Names with how often each came: "gap 2, overfit" for two of three and three of three.
+
+    >>> counted(["gap", "overfit", "gap"], of=2)
+    'gap, overfit 1'
+    """
+    counts = Counter(names)
+    return ", ".join(name if count == of else f"{name} {count}" for name, count in counts.most_common())
+
+
+def rows(done: Sequence[Result]) -> list[list[str]]:
+    """A row a fault: its name, what named it, what else spoke up, how many of the runs were named."""
+    lines = []
+    for name, group in by_variant([one for one in done if one.expected]).items():
+        named = [short(place) for one in group for place in one.named]
+        others = [short(place) for one in group for place in one.found if place not in one.named]
+        right = sum(one.is_right for one in group)
+        lines.append(
+            [
+                name.replace("_", " "),
+                counted(named, len(group)) or "nothing",
+                counted(others, len(group)),
+                f"{right} of {len(group)}",
+            ]
+        )
+    return lines
+
+
+def short(place: str) -> str:
+    """What a table says of a place: of a refusal only that it was one.
+
+    >>> short("refused/train.csv: 5 ids occur more than once"), short("diagnosis/gap")
+    ('refused', 'diagnosis/gap')
+    """
+    kind = place.partition("/")[0]
+    return kind if kind in ("refused", "crashed") else place
+
+
+def totals(done: Sequence[Result]) -> str:
+    """How many faults were named, and how many healthy runs were accused."""
+    ill, healthy = [one for one in done if one.expected], [one for one in done if not one.expected]
+    return (
+        f"Planted faults named: {sum(one.is_right for one in ill)} of {len(ill)} runs ({len(by_variant(ill))} faults). "
+        f"Healthy runs with a WARN or FAIL: {sum(not one.is_right for one in healthy)} of {len(healthy)} "
+        f"({len(by_variant(healthy))} variants)."
+    )
+
+
+COLUMNS = ["fault", "named by", "also said", "runs"]
+
+
+def markdown(done: Sequence[Result]) -> str:
+    """The table of the README."""
+    lines = [totals(done), "", f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows(done)]) + "\n"
+
+
+def show_results(done: Sequence[Result], console: Console) -> None:
+    """The table, then every wrong run with what was said of it."""
+    console.table("planted faults", COLUMNS, rows(done))
+    for one in done:
+        if not one.is_right:
+            wanted = " or ".join(one.expected) or "nothing"
+            console.say(f"WRONG {one.name}, {one.net}, seed {one.seed}: expected {wanted}")
+            for place, message in one.found.items():
+                console.say(f"  {short(place)}: {message}")
+    console.say(totals(done))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--root", type=Path, required=True, help="where trainings and findings are kept")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--only", nargs="*", default=[], help="names of variants")
+    parser.add_argument("--nets", nargs="*", default=list(NETS), choices=list(NETS))
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--markdown", type=Path, help="write the README's table there")
+    parser.add_argument("--looks", nargs="*", default=list(LOOKS), choices=LOOKS)
+    given = parser.parse_args()
+    todo, done = tasks(given.root, given.seeds, given.only, given.nets, given.looks), []
+    with Console() as console:
+        for one in results(todo, given.processes):
+            done.append(one)
+            verdict = "right" if one.is_right else "WRONG"
+            console.say(f"{len(done)} of {len(todo)}: {one.name}, {one.net}, seed {one.seed}: {verdict}")
+        show_results(done, console)
+    if given.markdown is not None:
+        write_text(given.markdown, markdown(done))
+
+
+if __name__ == "__main__":
+    main()
