@@ -1,8 +1,7 @@
 """Time a warm epoch of the training loop, or each trick, against the step alone; memory of prediction; blending.
 
-python scripts/benchmark.py image_size=64 batch_size=64 num_workers=1
-python scripts/benchmark.py what=tricks; what=hill_climb; what=inspection; what=probes
-python scripts/benchmark.py what=memory model=timm model.backbone=test_resnet image_size=32
+python scripts/benchmark.py what=tricks; what=hill_climb; what=inspection; what=memory
+python scripts/benchmark.py what=probes model=timm model.backbone=test_resnet image_size=32
 """
 
 from compkit.cli import entry
@@ -32,7 +31,8 @@ def main(cfg):
         case "hill_climb":
             benchmark_hill_climb(rounds)
         case _:
-            raise ValueError(f"what={cfg.what}: set loop, tricks, probes, memory, inspection or hill_climb.")
+            choices = "loop, tricks, probes, memory, inspection or hill_climb"
+            raise ValueError(f"what={cfg.what}: expected {choices}. Set what=tricks.")
 
 
 if __name__ == "__main__":

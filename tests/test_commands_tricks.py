@@ -89,7 +89,11 @@ def test_benchmark_times_one_trick(command):
         ("summary", ["depth=0"], "error: depth=0"),
         ("search_augment", ["budget_minutes=long"], "error: budget_minutes: got 'long'"),
         ("search_augment", ["proxy_size=2"], "error: proxy_size: got 2"),
-        ("benchmark", ["what=trick"], "error: what=trick: expected loop, tricks, memory or hill_climb"),
+        (
+            "benchmark",
+            ["what=trick"],
+            "error: what=trick: expected loop, tricks, probes, memory, inspection or hill_climb",
+        ),
         ("benchmark", ["what=tricks", "+tricks.more='loss=focl'"], "error: tricks.more=loss=focl: In"),
         ("benchmark", ["what=tricks", "+tricks.more='loss focal'"], "error: tricks.more=loss focal"),
     ],

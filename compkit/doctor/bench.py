@@ -18,6 +18,7 @@ from compkit.engine.step import MicroBatch, StepFigures, network_input
 from compkit.losses import as_outputs
 from compkit.models import Classifier
 from compkit.models.weights import pretrained_config
+from compkit.optim import set_lr
 from compkit.run.trial import Trial
 from compkit.types import Batch, Moment, Task
 
@@ -341,7 +342,8 @@ class Bench:
         old = {name: some_entries(one).clone() for name, one in named.items() if one.requires_grad}
         rate = max(group["base_lr"] for group in learner.optimizer.param_groups)
         factor = 1.0 if rate >= LEAST_RATE or rate <= 0 else LEAST_RATE / rate
-        figures = self.stepper.step([micro], self.moment(), factor)
+        set_lr(learner.optimizer, factor)
+        figures = self.stepper.take([micro])
         held = {id(one) for group in learner.optimizer.param_groups for one in group["params"]}
         left = [
             name

@@ -69,7 +69,8 @@ def _of_the_rate(goal: Goal, first: Attempt, second: Attempt) -> Verdict:
     if first.share(goal) < SLOW:
         rises = first.losses[-1] > first.losses[0]
         remedy = (
-            f"{'Lower' if rises else 'Raise'} lr; scripts/lr_find.py finds one. Or choose another optimizer."
+            f"{'Lower' if rises else 'Raise'} lr; scripts/lr_find.py finds one. Or choose another optimizer, and see "
+            "that trainer.clip_at leaves enough of the gradient."
         )
         return Status.WARN, f"{told} does not, {_course(first)}.", remedy
     return Status.INFO, f"{told} takes longer, {_course(first)}.", ""

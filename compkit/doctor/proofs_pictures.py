@@ -10,6 +10,7 @@ import torch
 from compkit.data import Draw, PretrainedScaling
 from compkit.doctor.bench import Bench
 from compkit.doctor.proof import doubted, failed, left_out
+from compkit.doctor.proofs_numbers import almost_constant, stand_in
 from compkit.findings import Finding
 from compkit.models import Classifier
 from compkit.models.weights import pretrained_config
@@ -18,6 +19,7 @@ from compkit.types import Task
 
 DARK, LOUD = 0.03, 8.0  # deviation of what enters the first layer; it is about 1 where pictures are scaled
 FAR = 8.0  # mean of what enters the first layer, likewise
+DIM = 0.1  # of the range of files of more than 8 bits, which some pixel reaches
 SEEDS = 6  # times that each transform is applied to a picture
 SHIFT = 0.05  # of the deviation, between training and evaluation
 DRIFT = 1.0  # of the deviation, between the mean of random copies and the picture
@@ -92,7 +94,8 @@ def labels(bench: Bench) -> list[Finding]:
             )
         )
     if bench.task == Task.REGRESSION and len(own) >= 30:
-        found += _outlier(bench, own)
+        columns = bench.plan.competition.classes
+        found += _outlier(bench, own) or stand_in(own, columns) or almost_constant(own, columns)
     return found
 
 
@@ -160,7 +163,24 @@ def pictures(bench: Bench) -> list[Finding]:
                 "pictures that differ",
             )
         ]
-    return _entering(bench)
+    return _entering(bench) or _dim(bench, float(values.max()))
+
+
+def _dim(bench: Bench, brightest: float) -> list[Finding]:
+    """Deep pictures that use a small part of their files' range: 12 bits in 16 reach 0.06."""
+    is_deep = bench.clean.images.dtype != torch.uint8
+    if not is_deep or brightest >= DIM or not isinstance(bench.plan.scaling, PretrainedScaling):
+        return []
+    return [
+        doubted(
+            "pictures",
+            f"The brightest pixel of {len(bench.clean.images)} pictures has {brightest:.2g} of the range of the files.",
+            "Set competition.max_value to the largest value a pixel can have, e.g. 4095 for 12 bits in files of 16, or "
+            "scaling=measured.",
+            brightest,
+            f"at least {DIM}",
+        )
+    ]
 
 
 def _entering(bench: Bench) -> list[Finding]:
@@ -234,7 +254,8 @@ def augmentation(bench: Bench) -> list[Finding]:
     transforms = bench.plan.make_augment()
     if not transforms:
         return _same_inputs(bench)
-    chosen = [image for image in bench.clean.images.numpy()[:4] if image.std() > 0]
+    # the first two may be of one class, all grey: exchanged colours were not seen there
+    chosen = [image for image in bench.clean.images.numpy()[::2][:4] if image.std() > 0]
     if len(chosen) < 2:
         return [left_out("augmentation", "The pictures are of one colour.")]
     found = []

@@ -74,8 +74,13 @@ def beginner(trial: Trial) -> Stepper:
 
 
 def quick_beginner(trial: Trial, lr: float) -> Stepper:
-    """As `beginner`, but learning by AdamW at one rate for all parameters, whatever the run's own optimizer is."""
-    stepper = beginner(simplified(trial, AdamW(lr=lr, weight_decay=0.0)))
+    """As `beginner`, but learning by AdamW at one rate for all parameters, whatever the run's own optimizer is.
+
+    Gradients are not clipped either.
+    """
+    simple = simplified(trial, AdamW(lr=lr, weight_decay=0.0))
+    plan = simple.plan
+    stepper = beginner(simple._replace(plan=replace(plan, trainer=replace(plan.trainer, clip_at=None))))
     for group in stepper.learner.optimizer.param_groups:
         group["base_lr"] = lr
     return stepper

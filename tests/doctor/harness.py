@@ -33,7 +33,7 @@ from compkit.pipeline import run
 from compkit.run.plan import Plan
 from compkit.run.trial import open_trial
 from tests.conftest import compose_train
-from tests.doctor.downloads import competition_with
+from tests.doctor import downloads
 from tests.doctor.faults import FAULTS
 from tests.doctor.healthy import HEALTHY
 from tests.doctor.variants import COMMON, DOCTOR, INSPECTION, NETS, START, TRAINING, Variant
@@ -189,9 +189,10 @@ def all_overrides(task: Task, variant: Variant) -> list[str]:
     """Of the whole run but for its folders."""
     overrides = [*COMMON, f"competition={variant.competition}", *NETS[task.net], *variant.overrides]
     if variant.planter is not None:
-        name = f"{variant.competition}_{variant.planter.__name__}_{variant.rows}_{task.seed}"
+        code = digest([Path(downloads.__file__).read_text(encoding="utf-8")])
+        name = f"{variant.competition}_{variant.planter.__name__}_{variant.rows}_{task.seed}_{code}"
         data = task.root / "data" / name
-        competition_with(variant.planter, variant.competition, variant.rows, data, task.seed)
+        downloads.competition_with(variant.planter, variant.competition, variant.rows, data, task.seed)
         overrides += [f"competition.path={data}", "limit=null"]
     if any("{weights}" in one for one in overrides):
         weights = pretrained(task)

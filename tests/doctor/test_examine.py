@@ -6,8 +6,8 @@ import re
 import pytest
 import torch
 
-from compkit.doctor import Check, Examined, choose_checks, doctor_page, examine, write_findings
-from compkit.doctor.page import say, show, state
+from compkit.doctor import Check, choose_checks, doctor_page, examine, write_findings
+from compkit.doctor.page import overall, say, show
 from compkit.doctor.stumble import stumbled
 from compkit.engine import Console
 from compkit.findings import Finding, Status
@@ -144,5 +144,5 @@ def test_the_terminal_shows_what_asks_for_something(examined, capsys):
 
 def test_the_state_of_a_check_is_its_worst():
     both = [Finding("a", Status.SKIP, "no"), Finding("a", Status.PASS, "yes")]
-    assert state(Examined(check("a", both), both, 0.0)) == Status.PASS
-    assert state(Examined(check("a", both), both[:1], 0.0)) == Status.SKIP
+    assert overall(both) == Status.PASS and overall(both[:1]) == Status.SKIP
+    assert overall([*both, WARN, FAIL]) == Status.FAIL
