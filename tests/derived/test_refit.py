@@ -20,7 +20,8 @@ from compkit.engine import Console, Ranks
 from compkit.optim import SWA
 from compkit.pipeline import run
 from compkit.report.records import read_run
-from compkit.report.scores import fold_scores, verdict
+from compkit.report.scores import fold_scores
+from compkit.report.verdict import verdict
 from compkit.run.prepare import prepare
 from compkit.run.trained_fold import load_fold
 

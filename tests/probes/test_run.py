@@ -55,9 +55,6 @@ def test_weights_are_the_same_bits_without_probes(make, probed):
     plain = make("plain", "trainer.probe_every=0", "trainer.clean_rows=0")
     same_weights(plain, probed)
     assert not list(plain.rglob("probes.*"))
-    # and with probes in its first epoch only, resumed without
-    half = make("half", "trainer.probe_every=1", "train_folds=[0]", "epochs=1", "schedule=constant")
-    assert len(read_probes(half / "fold_0").layers["epoch"].unique()) == 1
 
 
 def test_report_has_three_chapters_that_need_nothing_else(probed):
