@@ -161,7 +161,7 @@ def test_full_data_alone_ends_without_scores(train, data_dir, monkeypatch):
     assert np.isfinite(grade("digits", folder / "submission.csv", data_dir)[1])
     record = read_run(folder)
     assert record.full_data and any("trains on all rows" in one for one in record.missing)
-    assert [card.title for card in verdict(record, [])] == ["No score"]
+    assert [card.title for card in verdict(record, [])] == ["Checks", "No score"]
     assert "trains on all rows" in fold_scores(record).sentences[0] and (folder / "report.html").is_file()
     assert "nan" not in (folder / "train.log").read_text()
     saved = load_file(folder / "fold_0" / "swa.safetensors")
