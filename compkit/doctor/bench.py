@@ -1,8 +1,7 @@
 """What the proofs look at: one learner, a few rows, what it says of them, and what a few steps do to it."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from compkit.data import Draw, ImageDataset, Loader, NoMixing, Size
+from compkit.doctor.insides import leaves_of, multiplied, statistics, tried
+from compkit.doctor.slopes import Step, Watched, some_entries, trace
 from compkit.doctor.watch import Units, Watch
-from compkit.engine import FoldData, Learner, Ranks, Stepper
-from compkit.engine.step import MicroBatch, StepFigures, network_input
+from compkit.engine import FoldData, Learner, Ranks
+from compkit.engine.step import MicroBatch, network_input
 from compkit.losses import as_outputs
 from compkit.models import Classifier
 from compkit.models.weights import pretrained_config
@@ -29,8 +30,6 @@ SMALL = 64  # pixels a side that a network of any size is shown: 10 times faster
 STEPS = 3  # zero-initialised parts get their first gradient in the second
 LEAST_RATE = 1e-4  # a smaller lr would not move a weight of float32 in so few steps
 AMPLIFY = 1000.0  # what the last layer is multiplied with to see how far outputs can go
-VISIBLE = 1e-6  # relative change that a float32 weight shows, 16 times its last digit
-SAMPLED = 4096  # entries of each tensor whose moves are looked at
 SHARES = (1e-2, 1e-3, 1e-4)  # of the loss that a step along the gradient should take away
 
 
@@ -45,39 +44,6 @@ class Evaluated(NamedTuple):
     amplified: list[Any]  # with the last layer multiplied by AMPLIFY, and by -AMPLIFY
     watch: Watch
     changed: list[str]  # buffers that looking has changed
-
-
-class Slope(NamedTuple):
-    """The gradient of one tensor."""
-
-    largest: float  # entry
-    norm: float
-    root_mean_square: float
-    entries: Tensor  # some of them, see `some_entries`
-
-
-class Trace(NamedTuple):
-    """What one step did to one tensor; the tensors themselves would take too much memory."""
-
-    largest: float  # entry of the gradient; 0 without any
-    norm: float  # of the gradient
-    root_mean_square: float  # of the gradient
-    sampled: float  # norm of the gradient's entries that are looked at
-    move: float  # norm of their change
-    product: float  # of both
-    is_stuck: bool  # in the optimizer, not moved, and plain descent would have moved it visibly
-
-
-class Step(NamedTuple):
-    """One step and what it did."""
-
-    figures: StepFigures
-    traces: dict[str, Trace]  # of every trainable tensor
-    left: list[str]  # tensors of the optimizer whose gradient it did not clear
-
-    @property
-    def gradient_norm(self) -> float:
-        return math.sqrt(sum(one.norm**2 for one in self.traces.values()))
 
 
 class Lesson(NamedTuple):
@@ -96,27 +62,6 @@ class Lesson(NamedTuple):
     steps: list[Step]
     trainable: tuple[set[str], set[str]]  # names of what required a gradient before and after
     frozen_moves: list[str]
-
-
-class Watched(Stepper):
-    """A stepper that notes the gradients of its last pass, before they are cleared."""
-
-    slopes: dict[str, Slope]
-
-    def gradient(self, window: Sequence[MicroBatch]) -> StepFigures:
-        figures = super().gradient(window)
-        named = {name: one.grad for name, one in self.learner.model.named_parameters() if one.requires_grad}
-        there = {name: grad for name, grad in named.items() if grad is not None}
-        # one call for all tensors; of none there is none to make
-        norms = torch._foreach_norm(list(there.values())) if there else ()
-        largest = torch._foreach_norm(list(there.values()), float("inf")) if there else ()
-        self.slopes = {
-            name: Slope(
-                float(most), float(norm), float(norm) / math.sqrt(grad.numel()), some_entries(grad).clone()
-            )
-            for (name, grad), norm, most in zip(there.items(), norms, largest, strict=True)
-        }
-        return figures
 
 
 class Bench:
@@ -362,34 +307,6 @@ class Bench:
         return Step(figures, traces, left)
 
 
-def some_entries(tensor: Tensor) -> Tensor:
-    """Entries of a tensor at even distances in each axis, at most about SAMPLED of them, as a view.
-
-    >>> some_entries(torch.zeros(1000, 1000)).shape
-    torch.Size([67, 67])
-    """
-    tensor = tensor.detach()
-    side = max(1, round(SAMPLED ** (1 / max(tensor.ndim, 1))))
-    return tensor[tuple(slice(None, None, max(1, length // side)) for length in tensor.shape)]
-
-
-def trace(slope: Slope | None, old: Tensor, new: Tensor, rate: float) -> Trace:
-    """What a step did to a tensor, by some of its entries; `rate` is 0 where the optimizer does not have it.
-
-    >>> slope = Slope(1.0, 1.0, 1.0, torch.ones(1))
-    >>> one = torch.ones(1)
-    >>> trace(slope, one, one / 2, rate=0.1).product, trace(slope, one, one, rate=0.1).is_stuck
-    (-0.5, True)
-    """
-    if slope is None:
-        return Trace(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)
-    move, entries = new - old, slope.entries
-    distance = float(move.norm())
-    is_stuck = distance == 0 and bool((rate * entries.abs() > VISIBLE * old.abs()).any())
-    product = float((move * entries).sum())
-    return Trace(*slope[:3], float(entries.norm()), distance, product, is_stuck)
-
-
 def spread_rows(
     labels: np.ndarray, rows: np.ndarray, task: Task, count: int, start: int = 0, each: int = 1
 ) -> np.ndarray:
@@ -418,57 +335,3 @@ def spread_rows(
     order = np.argsort(own.sum(axis=1), kind="stable")
     places = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(np.int64)
     return rows[order[(places + start) % len(order)]]
-
-
-def tried(model: nn.Module, images: Tensor) -> Any:
-    """Outputs, or the error: batch norms without running statistics refuse a batch of one."""
-    try:
-        return model(images)
-    except (IndexError, RuntimeError, TypeError, ValueError) as error:
-        return error
-
-
-def leaves_of(loss: Tensor) -> list[Tensor]:
-    """The tensors that a backward pass would leave gradients in.
-
-    >>> weight = torch.ones(1, requires_grad=True)
-    >>> leaves_of((weight * 2).sum())[0] is weight
-    True
-    """
-    found, seen, waiting = [], set(), [loss.grad_fn]
-    while waiting:
-        node: Any = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            found.append(node.variable)
-        waiting += [following for following, _ in node.next_functions]
-    return found
-
-
-def statistics(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of the running mean and variance, together [2 C], of each batch norm that keeps them."""
-    return {
-        name: torch.cat([module.running_mean, module.running_var])
-        for name, module in model.named_modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm)
-        and module.running_mean is not None
-        and module.running_var is not None
-    }
-
-
-@contextmanager
-def multiplied(module: nn.Module | None, factor: float) -> Iterator[None]:
-    """Inside it a module's own weights are multiplied by the factor."""
-    weights = [] if module is None else list(module.parameters(recurse=False))
-    kept = [weight.detach().clone() for weight in weights]
-    with torch.no_grad():
-        for weight in weights:
-            weight.mul_(factor)
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for weight, value in zip(weights, kept, strict=True):
-                weight.copy_(value)

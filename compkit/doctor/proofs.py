@@ -6,14 +6,16 @@ from collections.abc import Collection
 from compkit.doctor.bench import Bench
 from compkit.doctor.check import Check
 from compkit.doctor.proof import Proof
+from compkit.doctor.proofs_augmentation import augmentation
 from compkit.doctor.proofs_course import averaging, mixing, sampling, schedule
 from compkit.doctor.proofs_folds import apart, classes
 from compkit.doctor.proofs_gradient import descent, reach, units, vanishing
+from compkit.doctor.proofs_labels import labels
 from compkit.doctor.proofs_loss import loss, metrics
 from compkit.doctor.proofs_modes import frozen, modes
 from compkit.doctor.proofs_optimizer import coverage, rates, steps, zero_grad
 from compkit.doctor.proofs_outputs import evaluation, outputs, probabilities
-from compkit.doctor.proofs_pictures import augmentation, labels, pictures, rows, scaling
+from compkit.doctor.proofs_pictures import pictures, rows, scaling
 from compkit.doctor.stumble import stumbled
 from compkit.findings import Finding, Status
 from compkit.run.trial import Trial

@@ -65,7 +65,7 @@ def loss(bench: Bench) -> list[Finding]:
     logits = (said.right + noise * _unit(bench, said)).requires_grad_(True)
     value = whole(logits, said.labels)
     levels = {"right": said.right, "wrong": said.wrong, "some": logits.detach()}
-    values = {key: float(whole(one, said.labels)) for key, one in levels.items()}
+    values = {key: float(whole(one, said.labels).detach()) for key, one in levels.items()}
     if not all(np.isfinite(list(values.values()))):
         bad = next(key for key, one in values.items() if not np.isfinite(one))
         return [
@@ -96,7 +96,7 @@ def loss(bench: Bench) -> list[Finding]:
                 "above 0",
             )
         ]
-    shuffled = float(whole(levels["right"], said.labels.roll(1, dims=0)))
+    shuffled = float(whole(levels["right"], said.labels.roll(1, dims=0)).detach())
     if shuffled == values["right"] and bool((said.labels != said.labels.roll(1, dims=0)).any()):
         return [
             failed(

@@ -5,8 +5,9 @@ from collections import Counter
 
 import torch
 
-from compkit.doctor.bench import Bench, Step
+from compkit.doctor.bench import Bench
 from compkit.doctor.proof import KEPT, doubted, failed, left_out, listed
+from compkit.doctor.slopes import Step
 from compkit.findings import Finding
 from compkit.optim import LBFGS
 

@@ -17,7 +17,7 @@ COLOURS = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (
 
 
 def layer_map(
-    title: str, values: np.ndarray, names: Sequence[str], moments: Sequence[str], log: bool
+    title: str, values: np.ndarray, names: Sequence[str], moments: Sequence[str], heading: str, log: bool
 ) -> Markup:
     """Draw it; the cells are one small picture inside the SVG, as thousands of squares would fill the page.
 
@@ -26,6 +26,7 @@ def layer_map(
         values: [L, T]; a cell without a number stays empty.
         names: of the L layers, at most `MOST_LAYERS`.
         moments: of the T columns; the first and the last are written below.
+        heading: what is drawn, in two or three words, written above.
         log: colours follow the logarithm, and what is not above 0 gets the darkest; else they go from 0 to 1.
     """
     low, high = limits(values, log)
@@ -37,6 +38,7 @@ def layer_map(
             'style="image-rendering:pixelated" href="{}"/>'
         ).format(left, width, height, cells(values, low, high, log))
     ]
+    parts.append(text(2, 13, heading))
     for row, name in enumerate(names):
         parts.append(text(left - 5, 22 + ROW_PX * (row + 0.85), short_name(name), anchor="end"))
     parts.append(text(left, height + 35, moments[0]))

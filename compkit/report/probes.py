@@ -21,10 +21,10 @@ from compkit.types import Targets, Task
 
 Value = TypeVar("Value")
 MOST_FOLDS = 5  # whose charts are drawn
-MAPS = (  # a statistic, what it is, and whether it spans decades
-    ("gradient_rms", "gradient (root mean square, before clipping)", True),
-    ("update_ratio", "size of a step, as a share of the weights", True),
-    ("dead_share", "share of units that let nothing through", False),
+MAPS = (  # a statistic, what it is, in two words, and whether it spans decades
+    ("gradient_rms", "gradient (root mean square, before clipping)", "gradient", True),
+    ("update_ratio", "size of a step, as a share of the weights", "step / weights", True),
+    ("dead_share", "share of units that let nothing through", "dead units", False),
 )
 MERITS = {
     Task.MULTICLASS: "probability of the true class",
@@ -138,7 +138,7 @@ def layers(records: Mapping[int, ProbeRecord]) -> Section:
 def _maps(fold: int, frame: pd.DataFrame) -> list[Markup]:
     charts = []
     columns = _columns(frame)
-    for name, what, log in MAPS:
+    for name, what, heading, log in MAPS:
         known = frame[
             frame[name].notna() & (frame["kind"] != Kind.VECTOR)
         ]  # scales and offsets start at 0 or 1
@@ -149,7 +149,9 @@ def _maps(fold: int, frame: pd.DataFrame) -> list[Markup]:
             )
             moments = [_moment(frame, columns[0]), _moment(frame, columns[-1])]
             title = f"Fold {fold}: {what}"
-            charts.append(layer_map(title, grid.to_numpy(np.float64), names, moments[: len(columns)], log))
+            charts.append(
+                layer_map(title, grid.to_numpy(np.float64), names, moments[: len(columns)], heading, log)
+            )
     return charts
 
 
@@ -158,7 +160,7 @@ def _words(fold: int, record: ProbeRecord) -> str:
     frame = record.layers
     last = frame[frame["step"] == frame["step"].max()]
     said = []
-    for name, what, _ in MAPS:
+    for name, what, *_ in MAPS:
         known = last[last[name].notna() & (last["kind"] != Kind.VECTOR)]
         if len(known):
             low, high = known.loc[known[name].idxmin()], known.loc[known[name].idxmax()]

@@ -10,10 +10,12 @@ their code has changed. The whole takes hours; `--processes` shares it among cor
 
 import argparse
 import hashlib
+import io
 import json
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -181,7 +183,8 @@ def ask_doctor(plan: Plan) -> dict[str, str]:
 def train(plan: Plan) -> Sequence[Finding]:
     """What the curves say, after training unless that is done."""
     if not (plan.folder / "metrics.json").is_file():
-        run(plan)
+        with redirect_stdout(io.StringIO()):  # train.log has it
+            run(plan)
     return diagnose_run(plan.folder)
 
 

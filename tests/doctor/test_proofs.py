@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 from compkit.data import Sampler
-from compkit.doctor.bench import Bench, leaves_of, multiplied, some_entries, spread_rows
+from compkit.doctor.bench import Bench, spread_rows
+from compkit.doctor.insides import leaves_of, multiplied
 from compkit.doctor.proofs import PROOFS, prove
 from compkit.doctor.proofs_folds import equal_files
+from compkit.doctor.slopes import some_entries
 from compkit.doctor.watch import Units, Watch
 from compkit.engine import Console
 from compkit.findings import Status
