@@ -100,6 +100,8 @@ def run(plan: Plan) -> dict[str, Any]:
             try:
                 for fold in wanted_folds(plan, data):
                     scores.append(run_fold(plan, data, preprocessing, fold, ranks, console, deadline))
+                    if ranks.is_main:
+                        show_findings(diagnose_fold(plan.folder, fold), console, f"fold {fold}")
             except OutOfTime as stop:
                 console.say(describe_stop(plan, stop, [one["fold"] for one in scores]))
                 raise
@@ -186,8 +188,6 @@ def run_fold(
         if is_over(deadline, ranks):
             raise OutOfTime(f"{title}, trained and not yet predicted")
         scores = predict_fold(plan, data, preprocessing, fold, learner, loader, progress, ranks, console)
-        if ranks.is_main:
-            show_findings(diagnose_fold(plan.folder, fold), console, title)
     for logger in loggers:
         logger.finish_fold(scores["best"])
     ranks.barrier()
