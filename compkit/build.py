@@ -123,7 +123,10 @@ def build_plan(cfg: DictConfig) -> Plan:
         postprocess=build(cfg.postprocess),
         explain=ExplainSettings.of(config["explain"]),
         loggers=build_all(cfg.get("logger")),
-        doctor=DoctorSettings(bool(cfg.doctor.at_start), tuple(map(str, _as_list(config["doctor"]["skip"])))),
+        doctor=DoctorSettings(
+            _true_or_false("doctor.at_start", cfg.doctor.at_start),
+            tuple(map(str, _as_list(config["doctor"]["skip"]))),
+        ),
     )
 
 
@@ -278,6 +281,12 @@ def whole(key: str, value: Any, at_least: int, hint: str = "") -> int:
             + (f"; {hint}." if hint else ".")
         )
     return int(value)
+
+
+def _true_or_false(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{key}={value}: expected true or false. Set {key}=true.")
+    return value
 
 
 def _true_false_or_file(key: str, value: Any) -> bool | Path:

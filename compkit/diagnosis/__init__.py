@@ -1,6 +1,7 @@
 """What the history of a training says: rules over its curves, each with the numbers that fired and the action."""
 
 from compkit.diagnosis.diagnose import (
+    RULE_NAMES,
     diagnose,
     diagnose_fold,
     diagnose_folds,
@@ -16,6 +17,7 @@ from compkit.diagnosis.scores import chance_score, score_error
 from compkit.diagnosis.table import grouped, show_findings
 
 __all__ = [
+    "RULE_NAMES",
     "FoldFacts",
     "Labels",
     "chance_score",

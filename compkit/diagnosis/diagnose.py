@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from compkit.diagnosis import probe_rules
 from compkit.diagnosis.curves import read_curves
 from compkit.diagnosis.ending_rules import plateau, train_longer, underfit
 from compkit.diagnosis.facts import FoldFacts
@@ -34,6 +35,8 @@ RULES = (
     underfit,
     train_longer,
 )
+# what findings of curves, probes and folds are called, for doctor.skip
+RULE_NAMES = tuple(rule.__name__ for rule in (*RULES, *probe_rules.RULES, odd_fold, label_noise))
 NEED_PRIOR = (first_epoch, not_learning, slow, divergence, explosion, plateau, underfit)
 # a finding explains others, which then say nothing new
 EXPLAINS = {

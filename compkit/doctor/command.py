@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from compkit.diagnosis import RULE_NAMES
 from compkit.doctor.examine import choose_checks, examine
 from compkit.doctor.page import doctor_page, record, say, show
 from compkit.doctor.proofs import PROOFS
@@ -15,7 +16,8 @@ from compkit.run.folder import json_text
 from compkit.run.plan import Plan
 from compkit.run.trial import open_trial
 
-PROOF_NAMES = tuple(f"proofs.{proof.name}" for proof in PROOFS)
+# single findings that doctor.skip takes: of proofs, and of a training's curves and probes
+FINDING_NAMES = (*(f"proofs.{proof.name}" for proof in PROOFS), *RULE_NAMES)
 
 
 def doctor(plan: Plan, only: Sequence[str], minutes: float) -> bool:
@@ -33,7 +35,7 @@ def doctor(plan: Plan, only: Sequence[str], minutes: float) -> bool:
         ValueError: an unknown name, or minutes not above 0; what is wrong with the run's keys or data.
     """
     seconds = 60 * positive("doctor.minutes", minutes, "5")
-    checks = choose_checks(CHECKS, PROOF_NAMES, only, plan.doctor.skip)
+    checks = choose_checks(CHECKS, FINDING_NAMES, only, plan.doctor.skip)
     title = f"{plan.competition.name} / {plan.name}"
     with Console() as console:
         with open_trial(plan, console) as trial:

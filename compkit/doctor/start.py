@@ -3,7 +3,7 @@
 import time
 
 from compkit.data import Preprocessing
-from compkit.doctor.command import PROOF_NAMES
+from compkit.doctor.command import FINDING_NAMES
 from compkit.doctor.examine import Examined, examine, require_known
 from compkit.doctor.page import in_words
 from compkit.doctor.proofs import PROOFS_CHECK
@@ -38,7 +38,9 @@ def prove_at_start(
         ValueError: a proof failed; nothing has been written.
     """
     settings = plan.doctor
-    require_known("doctor.skip", settings.skip, {check.name: check.meaning for check in CHECKS}, PROOF_NAMES)
+    require_known(
+        "doctor.skip", settings.skip, {check.name: check.meaning for check in CHECKS}, FINDING_NAMES
+    )
     has_begun = plan.resume and (plan.folder / f"fold_{wanted_folds(plan, data)[0]}").is_dir()
     if not settings.at_start or PROOFS_CHECK.name in settings.skip or has_begun:
         return []
