@@ -134,3 +134,8 @@ def test_a_mistake_is_told_and_nothing_is_written(capsys, arguments, tmp_path, g
     status, _, err = call_here(capsys, *arguments, *given)
     assert status == 2 and words in err and "Traceback" not in err
     assert not (tmp_path / "outputs" / "digits" / "doctor").exists()
+
+
+def test_at_start_is_true_or_false(train):
+    with pytest.raises(ValueError, match=r"doctor.at_start=maybe: expected true or false"):
+        train("doctor.at_start=maybe")
