@@ -1,13 +1,15 @@
 """What every command shares: Hydra around it, and users' mistakes told in one message.
 
 Imported before torch, whose threads read the environment once. When loading processes and torch's
-threads outnumber the cores, OpenMP's default spinning slowed a training step up to 30-fold;
-passive waiting costs 5 % at most when nothing competes.
+threads outnumber the cores, OpenMP's default spinning slowed a training step up to 30-fold; not spinning at all
+slows small steps by half when nothing competes. A thousand spins, about 10 µs, cost nothing measurable in either case.
 """
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import difflib
 import functools

@@ -21,7 +21,7 @@ from compkit.findings import Finding, Status
 from compkit.run.trial import Trial
 
 NAME = "capacity"
-SEEDS, ROWS = 3, 16
+SEEDS, ROWS = 3, 8
 STEPS, WARM_UP = 10, 4
 LR = 3e-4  # of AdamW; at 1e-3 the first steps of large networks may go astray
 SAME = 1e-4  # share of what there is to learn: trainings that end so near are the same

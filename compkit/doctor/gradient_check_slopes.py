@@ -1,5 +1,6 @@
 """Slopes by the difference of two values, and how far gradients are from them."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -111,16 +112,20 @@ def compare(
     gradients: Mapping[str, Tensor],
     entries: int = ENTRIES,
     step: float = STEP,
+    most_wrong: float = math.inf,
 ) -> Fit:
-    """Hold gradients against slopes in some entries of each tensor."""
-    generator, errors = torch.Generator().manual_seed(0), {}
+    """Hold gradients against slopes in some entries of each tensor; those behind `most_wrong` wrong ones are left out."""
+    generator, errors, wrong = torch.Generator().manual_seed(0), {}, 0
     for name, tensor in tensors.items():
+        if wrong > most_wrong:
+            break
         gradient = gradients[name]
         found = [
             relative_error(slope_at(value, tensor, entry, step), gradient[entry].item(), TINY * STEP / step)
             for entry in entries_of(gradient, entries, generator)
         ]
         errors[name] = np.array([one for one in found if one is not None])
+        wrong += int((errors[name] > WRONG).sum())
     return Fit(errors)
 
 

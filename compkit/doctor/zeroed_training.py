@@ -28,8 +28,8 @@ from compkit.types import Task
 
 LR = 1e-3  # of AdamW
 WARM_UP, COOL_DOWN = (
-    5,
-    6,
+    3,
+    4,
 )  # steps; the rate falls in the end, as the last few labels would count most at a high one
 ROWS, BATCH, CLASSES = 96, 16, 8  # rows learnt from and, once more, held out; of the most frequent classes
 ENOUGH = 0.5  # share of all there is to learn at which the first training ends

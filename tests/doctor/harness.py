@@ -3,6 +3,7 @@
     OMP_NUM_THREADS=1 python -m tests.doctor.harness --root /tmp/doctor --seeds 0 1 2 --markdown table.md
     OMP_NUM_THREADS=1 python -m tests.doctor.harness --root /tmp/doctor --seeds 0 --only plain shuffled_labels
     OMP_NUM_THREADS=1 python -m tests.doctor.harness --root /tmp/doctor --seeds 0 --looks doctor inspection
+    OMP_NUM_THREADS=1 python -m tests.doctor.harness --root /tmp/doctor --seeds 0 1 2 --healthy-seeds 0
 
 Trainings that lie in the root already are not made again, and what doctor and inspection said is asked again only when
 their code has changed. The whole takes hours; `--processes` shares it among cores, and `--looks` leaves trainings out.
@@ -92,9 +93,18 @@ class Result(NamedTuple):
 
 
 def tasks(
-    root: Path, seeds: Sequence[int], only: Sequence[str], nets: Sequence[str], looks: Sequence[str] = LOOKS
+    root: Path,
+    seeds: Sequence[int],
+    only: Sequence[str],
+    nets: Sequence[str],
+    looks: Sequence[str] = LOOKS,
+    healthy_seeds: Sequence[int] | None = None,
 ) -> list[Task]:
-    """All variants unless some are named, on some networks; faults that the wanted looks could name."""
+    """All variants unless some are named, on some networks; faults that the wanted looks could name.
+
+    Healthy variants take seeds of their own where they are given.
+    """
+    seeds_of_healthy = seeds if healthy_seeds is None else healthy_seeds
     variants = {
         name: variant.nets for name, variant in (FAULTS | HEALTHY).items() if can_be_told(variant, looks)
     }
@@ -106,7 +116,7 @@ def tasks(
         if not only or name in only
         for net in known
         if net in (*nets, "-")
-        for seed in seeds
+        for seed in (seeds_of_healthy if name in HEALTHY or name == HEALTHY_PHOTOS else seeds)
     ]
 
 
@@ -328,13 +338,15 @@ def main() -> None:
     )
     parser.add_argument("--root", type=Path, required=True, help="where trainings and findings are kept")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--healthy-seeds", type=int, nargs="*", help="those of healthy variants, if others")
     parser.add_argument("--only", nargs="*", default=[], help="names of variants")
     parser.add_argument("--nets", nargs="*", default=list(NETS), choices=list(NETS))
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--markdown", type=Path, help="write the README's table there")
     parser.add_argument("--looks", nargs="*", default=list(LOOKS), choices=LOOKS)
     given = parser.parse_args()
-    todo, done = tasks(given.root, given.seeds, given.only, given.nets, given.looks), []
+    todo = tasks(given.root, given.seeds, given.only, given.nets, given.looks, given.healthy_seeds)
+    done: list[Result] = []
     with Console() as console:
         for one in results(todo, given.processes):
             done.append(one)
