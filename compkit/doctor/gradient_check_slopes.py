@@ -114,7 +114,7 @@ def compare(
     step: float = STEP,
     most_wrong: float = math.inf,
 ) -> Fit:
-    """Hold gradients against slopes in some entries of each tensor; those behind `most_wrong` wrong ones are left out."""
+    """Hold gradients against slopes in some entries of each tensor; give up behind `most_wrong` wrong ones."""
     generator, errors, wrong = torch.Generator().manual_seed(0), {}, 0
     for name, tensor in tensors.items():
         if wrong > most_wrong:

@@ -337,7 +337,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--root", type=Path, required=True, help="where trainings and findings are kept")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--healthy-seeds", type=int, nargs="*", help="those of healthy variants, if others")
     parser.add_argument("--only", nargs="*", default=[], help="names of variants")
     parser.add_argument("--nets", nargs="*", default=list(NETS), choices=list(NETS))
