@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from compkit.doctor.short_training import target_loss
+from compkit.doctor.trainings.short_training import target_loss
 from compkit.losses import Loss
 from compkit.types import Task
 

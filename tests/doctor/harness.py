@@ -15,7 +15,7 @@ import io
 import json
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -83,13 +83,20 @@ class Result(NamedTuple):
     @property
     def named(self) -> list[str]:
         """What was found and expected."""
-        return [
-            place for place in self.found if any(fnmatchcase(place, pattern) for pattern in self.expected)
-        ]
+        return matching(self.found, self.expected)
 
     @property
     def is_right(self) -> bool:
         return bool(self.named) if self.expected else not self.found
+
+
+def matching(places: Collection[str], patterns: Sequence[str]) -> list[str]:
+    """Those places that a pattern takes in.
+
+    >>> matching(["start/proofs.modes", "doctor/overfit"], ["start/*"])
+    ['start/proofs.modes']
+    """
+    return [place for place in places if any(fnmatchcase(place, pattern) for pattern in patterns)]
 
 
 def tasks(
@@ -166,7 +173,7 @@ def said(look: str, task: Task, variant: Variant) -> dict[str, str]:
         if look == TRAINING:
             return loud("diagnosis", train(plan))
         if look == DOCTOR:
-            found = ask_doctor(plan)
+            found = ask_doctor(plan, variant.expected)
         else:
             found = loud(INSPECTION, inspect(replace(plan, folder=place), None, threads=1).findings)
     except Exception as error:  # one variant that breaks must not end all; it is counted as wrong
@@ -181,12 +188,17 @@ def loud(place: str, findings: Sequence[Finding]) -> dict[str, str]:
     return {f"{place}/{one.check}": f"{one.status}: {one.message}" for one in findings if one.status in LOUD}
 
 
-def ask_doctor(plan: Plan) -> dict[str, str]:
-    """WARN and FAIL of all checks; those that train.py begins with too are found at its start."""
+def ask_doctor(plan: Plan, expected: Sequence[str]) -> dict[str, str]:
+    """WARN and FAIL of the checks, up to the first that says what is expected; of healthy runs of all.
+
+    Those that train.py begins with too are found at its start.
+    """
     found: dict[str, str] = {}
     with Console(quiet=True) as console, open_trial(plan, console) as trial:
         for each in examine(trial, CHECKS, float("inf")):
             found |= loud(START if each.check is PROOFS_CHECK else DOCTOR, each.findings)
+            if matching(found, expected):
+                break
     return found
 
 

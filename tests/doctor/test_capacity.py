@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from compkit.doctor.best_answers import BestAnswers
-from compkit.doctor.capacity import capacity, judge, last_layer
+from compkit.doctor.trainings.capacity import capacity, judge, last_layer
 from compkit.engine import Console
 from compkit.findings import Status
 from compkit.models import Classifier

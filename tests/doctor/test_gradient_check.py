@@ -7,15 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from compkit import losses
-from compkit.doctor import gradient_check_weights
-from compkit.doctor.gradient_check import gradients
-from compkit.doctor.gradient_check_decay import check_regulariser, decay_grows, decay_is_gradient, pull
-from compkit.doctor.gradient_check_loss import check_loss
-from compkit.doctor.gradient_check_modes import Smooth, in_64_bit
-from compkit.doctor.gradient_check_network import SteadyNetwork, make_steady, to_64_bit
-from compkit.doctor.gradient_check_sample import pick_rows
-from compkit.doctor.gradient_check_slopes import compare, compare_together, gradients_of, slope_along
-from compkit.doctor.gradient_check_weights import check_network
+from compkit.doctor.gradients import weights as gradient_check_weights
+from compkit.doctor.gradients.decay import check_regulariser, decay_grows, decay_is_gradient, pull
+from compkit.doctor.gradients.gradients import gradients
+from compkit.doctor.gradients.loss import check_loss
+from compkit.doctor.gradients.modes import Smooth, in_64_bit
+from compkit.doctor.gradients.network import SteadyNetwork, make_steady, to_64_bit
+from compkit.doctor.gradients.sample import pick_rows
+from compkit.doctor.gradients.slopes import compare, compare_together, gradients_of, slope_along
+from compkit.doctor.gradients.weights import check_network
 from compkit.engine import Console
 from compkit.findings import Status
 from compkit.losses import CrossEntropy, Loss

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from compkit import losses
-from compkit.doctor.initial_loss import check_exact, check_mouth, initial_loss
-from compkit.doctor.initial_loss_head import find_mouth
-from compkit.doctor.initial_loss_properties import check_properties
-from compkit.doctor.initial_loss_terms import TermSize, check_terms
-from compkit.doctor.initial_loss_twice import are_log_probs, are_probs, stall
-from compkit.doctor.initial_loss_values import Sheet, best_guess
+from compkit.doctor.first_loss.head import find_mouth
+from compkit.doctor.first_loss.initial_loss import check_exact, check_mouth, initial_loss
+from compkit.doctor.first_loss.properties import check_properties
+from compkit.doctor.first_loss.terms import TermSize, check_terms
+from compkit.doctor.first_loss.twice import are_log_probs, are_probs, stall
+from compkit.doctor.first_loss.values import Sheet, best_guess
 from compkit.engine import Console
 from compkit.findings import Status
 from compkit.losses import Loss

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from compkit.doctor.best_answers import BestAnswers, best_answers, share_right
-from compkit.doctor.overfit import overfit
-from compkit.doctor.overfit_attempt import Attempt, Goal, neighbours_right
-from compkit.doctor.overfit_verdict import probability_floor, softmax_stall, verdict, wrong_loss
-from compkit.doctor.short_training import Answer
+from compkit.doctor.trainings.overfit import overfit
+from compkit.doctor.trainings.overfit_attempt import Attempt, Goal, neighbours_right
+from compkit.doctor.trainings.overfit_verdict import probability_floor, softmax_stall, verdict, wrong_loss
+from compkit.doctor.trainings.short_training import Answer
 from compkit.engine import Console
 from compkit.findings import Status
 from compkit.losses import Loss
@@ -100,14 +100,14 @@ def test_regression_and_several_labels_are_learnt_too(plan):
 
 
 def test_a_network_that_sees_nothing_fails(quick, monkeypatch):
-    monkeypatch.setattr("compkit.doctor.overfit_attempt.STEPS", 60)
+    monkeypatch.setattr("compkit.doctor.trainings.overfit_attempt.STEPS", 60)
     finding = check(with_model(quick, Blind))
     assert finding.status == Status.FAIL and "nothing was learnt" in finding.message
     assert len(set(one["prediction"] for one in finding.evidence["pictures"])) == 1
 
 
 def test_a_softmax_in_the_network_is_named(quick, monkeypatch):
-    monkeypatch.setattr("compkit.doctor.overfit_attempt.STEPS", 60)
+    monkeypatch.setattr("compkit.doctor.trainings.overfit_attempt.STEPS", 60)
     finding = check(with_model(quick, Softmaxed))
     assert finding.status == Status.FAIL and "probabilities" in finding.message
     assert finding.evidence["losses"][1][-1] == pytest.approx(softmax_stall(10), abs=0.5)

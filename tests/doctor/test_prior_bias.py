@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from compkit.doctor.prior_bias import even_and_prior, prior_bias
+from compkit.doctor.first_loss.prior_bias import even_and_prior, prior_bias
 from compkit.engine import Console
 from compkit.findings import Status
 from compkit.models import Classifier, Head, LinearHead

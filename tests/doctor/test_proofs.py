@@ -10,12 +10,13 @@ import torch
 from torch import nn
 
 from compkit.data import Sampler
-from compkit.doctor.bench import Bench, spread_rows
-from compkit.doctor.insides import leaves_of, multiplied
 from compkit.doctor.proofs import PROOFS, prove
-from compkit.doctor.proofs_folds import equal_files
-from compkit.doctor.slopes import some_entries
-from compkit.doctor.watch import Units, Watch
+from compkit.doctor.proofs.bench import Bench
+from compkit.doctor.proofs.folds import equal_files
+from compkit.doctor.proofs.insides import leaves_of, multiplied
+from compkit.doctor.proofs.slopes import some_entries
+from compkit.doctor.proofs.spread import spread_rows
+from compkit.doctor.proofs.watch import Units, Watch
 from compkit.engine import Console
 from compkit.findings import Status
 from compkit.losses import Loss

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from compkit.doctor.proofs_numbers import almost_constant, stand_in
+from compkit.doctor.proofs.numbers import almost_constant, stand_in
 
 RNG = np.random.default_rng(0)
 

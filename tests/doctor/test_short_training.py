@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from compkit.doctor.short_training import (
+from compkit.doctor.trainings.short_training import (
     beginner,
     kinds_of,
     learn,

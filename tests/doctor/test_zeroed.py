@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from compkit.doctor.zeroed import judge, zeroed
-from compkit.doctor.zeroed_score import label_signal, paired_gap
-from compkit.doctor.zeroed_training import Lesson, Training, is_telling, lesson_rows
+from compkit.doctor.trainings.zeroed import judge, zeroed
+from compkit.doctor.trainings.zeroed_score import label_signal, paired_gap
+from compkit.doctor.trainings.zeroed_training import Lesson, Training, is_telling, lesson_rows
 from compkit.engine import Console, MicroBatch
 from compkit.findings import Status
 from compkit.losses import CrossEntropy
