@@ -153,6 +153,14 @@ def test_the_console_says_what_where_and_what_to_do(ill, capsys):
     assert "0.4" in said and "lr=" in said and "trainer.clip_at=1" in said
 
 
+def test_what_doctor_skip_names_is_left_out(ill):
+    assert "divergence" in fired(diagnose_run(ill))
+    config = yaml.safe_load((ill / "config.yaml").read_text())
+    (ill / "config.yaml").write_text(yaml.safe_dump(config | {"doctor": {"skip": ["divergence"]}}))
+    assert "divergence" not in fired(diagnose_run(ill)) and "divergence" not in fired(diagnose_fold(ill, 1))
+    assert {one.evidence["fold"] for one in diagnose_run(ill)} == {0, 1}  # the rest is still told
+
+
 def test_the_console_is_brief_where_nothing_is_wrong(digits, capsys):
     with Console() as console:
         show_findings(diagnose_run(digits), console, "run")

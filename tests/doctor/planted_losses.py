@@ -107,6 +107,36 @@ class Rounded(Loss):
         return (inputs.round() - labels).abs().mean(dim=1)
 
 
+class WithoutFirstClass(Loss):
+    """The first class is ignored, as if it were padding."""
+
+    def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(inputs, labels, reduction="none", ignore_index=0)
+
+
+class NegativeWeight(Loss):
+    """A class weight of -1 left over from an experiment."""
+
+    def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(inputs, labels, reduction="none") * torch.where(labels == 3, -1.0, 1.0)
+
+
+class IgnoredLabel(Loss):
+    """The last label's column is cut off."""
+
+    def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(inputs[:, :-1], labels[:, :-1], reduction="none").mean(
+            dim=1
+        )
+
+
+class WithoutLogarithm(Loss):
+    """nll_loss of probabilities instead of their logarithms."""
+
+    def per_sample(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return F.nll_loss(inputs.softmax(dim=1), labels, reduction="none")
+
+
 class Tiny(Loss):
     """A factor that drowns the gradient in the optimizer's epsilon."""
 

@@ -233,6 +233,26 @@ class LoudHead(Classifier):
             self.head.linear.weight.mul_(1000)
 
 
+class ConstantWeights(Classifier):
+    """All weights of a layer start as one number, so that its units stay copies of each other."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.constant_(module.weight, 0.01)
+
+
+class HastyStatistics(Classifier):
+    """The momentum of another framework: 0.99 is the share of the newest batch here."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for module in self.modules():
+            if isinstance(module, BATCH_NORMS):
+                module.momentum = 0.99
+
+
 class UnusedLayer(Classifier):
     """A layer that was made and forgotten."""
 

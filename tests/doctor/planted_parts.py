@@ -35,6 +35,19 @@ class StuckAfterOne(torch.optim.Adam):
         self.done = True
 
 
+class OwnRate(torch.optim.Adam):
+    """A rate written into step(), over whatever the schedule has set."""
+
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            group["lr"] = 0.01
+        super().step(closure)
+
+
+class SetsItsRate(Adam):
+    torch_class = OwnRate
+
+
 class NoZeroGrad(Adam):
     torch_class = KeepsGradients
 
@@ -93,6 +106,27 @@ class Rising(Schedule):
         return 2.0**epoch
 
 
+class AllWarmUp(Schedule):
+    """Warm-up over the whole run."""
+
+    def decay(self, epoch: float, epochs: float) -> float:
+        return epoch / epochs
+
+
+class Dropping(Schedule):
+    """A step meant for hundreds of epochs: from the second on a ten-thousandth is left."""
+
+    def decay(self, epoch: float, epochs: float) -> float:
+        return 1.0 if epoch < 0.1 * epochs else 1e-4
+
+
+class Low(Schedule):
+    """The rate in per mille."""
+
+    def decay(self, epoch: float, epochs: float) -> float:
+        return 1e-3
+
+
 class Negative(Schedule):
     """A line that goes on below 0."""
 
@@ -138,6 +172,28 @@ class DeafAccuracy(Accuracy):
 
     def __call__(self, targets: np.ndarray, values: np.ndarray) -> float:
         return 0.5
+
+
+class RandomAccuracy(Accuracy):
+    """Of some rows drawn anew each time."""
+
+    def __call__(self, targets: np.ndarray, values: np.ndarray) -> float:
+        rows = np.random.default_rng().permutation(len(targets))[: len(targets) // 2]
+        return super().__call__(targets[rows], values[rows])
+
+
+class FirstRowsAccuracy(Accuracy):
+    """Of the first batch alone."""
+
+    def __call__(self, targets: np.ndarray, values: np.ndarray) -> float:
+        return super().__call__(targets[:32], values[:32])
+
+
+class NoNumber(Accuracy):
+    """0 / 0."""
+
+    def __call__(self, targets: np.ndarray, values: np.ndarray) -> float:
+        return float("nan")
 
 
 class ErrorRate(Accuracy):

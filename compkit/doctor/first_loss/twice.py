@@ -45,6 +45,13 @@ def expects(check: str, sheet: Sheet, name: str, says_probs: bool, says_log_prob
     if is_stalled(sheet, lambda scale: sheet.value(sheet.sure(scale))):
         remedy = f"Take the {{function}} out of loss {name}: its cross-entropy takes logits."
         return [twice(check, sheet, f"loss {name}", remedy)]
+    if sheet.task == Task.MULTICLASS and all(lacks_logarithm(sheet, scale) for scale in (1.0, 3.0)):
+        message = (
+            f"loss {name} is minus the probability of the right class, not minus its logarithm: sure mistakes are "
+            "hardly corrected."
+        )
+        remedy = f"Take log_softmax, not softmax, before nll_loss in {name}, or use loss=cross_entropy."
+        return [Finding(check, Status.WARN, message, expected="-log p", remedy=remedy)]
     zeros = torch.zeros(sheet.classes, device=sheet.labels.device)
     at_zero, plain = sheet.value(sheet.same(zeros)), cross_entropy(sheet)
     even = 1 / sheet.classes if sheet.task == Task.MULTICLASS else 0.5
@@ -64,6 +71,14 @@ def expects(check: str, sheet: Sheet, name: str, says_probs: bool, says_log_prob
             remedy=f"Let {name} start with log_softmax (or logsigmoid) of its input, or use loss=cross_entropy or bce.",
         )
     ]
+
+
+def lacks_logarithm(sheet: Sheet, scale: float) -> bool:
+    """Whether the loss of random answers is minus the mean probability of the right class."""
+    noise = torch.randn(len(sheet.labels), sheet.classes, generator=torch.Generator().manual_seed(0))
+    logits = scale * noise.to(sheet.labels.device)
+    right = logits.softmax(dim=1).gather(1, sheet.labels[:, None]).mean()
+    return abs(sheet.value(logits) + float(right)) < 1e-5
 
 
 def cross_entropy(sheet: Sheet) -> float:

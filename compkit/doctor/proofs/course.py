@@ -13,10 +13,12 @@ from compkit.findings import Finding
 from compkit.optim import EMA, schedule_points
 from compkit.types import Moment, Task
 
-FEW = 12  # rows below which an order may repeat by chance
+FEW = (
+    12  # rows below which an order may repeat by chance; steps below which a warm-up is all there is time for
+)
 EPOCHS = 3  # orders that are compared
-NOTHING = 1e-6  # a factor of the rate that is next to none
-TOO_FAST = 2.0  # a factor of the rate above it: lr means the largest one
+NOTHING = 1e-3  # a factor of the rate that is next to none
+TOO_FAST, TOO_SLOW = 2.0, 0.1  # factors of the rate at its largest: lr means the largest one
 KEPT = 0.5  # share of the first weights in an average at the end
 MIXED = 0.02  # of a picture's share, what a rounded box may be off
 
@@ -36,8 +38,7 @@ def sampling(bench: Bench) -> list[Finding]:
             doubted(
                 "sampling",
                 f"{name} draws other rows when it is asked again with the same generator: the run cannot be "
-                "repeated or "
-                "resumed.",
+                "repeated or resumed.",
                 f"Draw from the generator `rng` that order() gets. {remedy}",
             )
         ]
@@ -136,17 +137,31 @@ def schedule(bench: Bench) -> list[Finding]:
         return [
             failed("schedule", "The schedule sets the rate to 0 for the whole run.", remedy, 0.0, "above 0")
         ]
-    still = float((factors < NOTHING).mean())
+    still = float((factors < NOTHING * factors.max()).mean())
     if still > 0.5:
-        return [doubted("schedule", f"The rate is 0 for {still:.0%} of the run.", remedy, still, "below 50%")]
-    if factors.max() > TOO_FAST:
+        message = f"For {still:.0%} of the run the rate is less than {NOTHING:g} times its largest."
+        return [doubted("schedule", message, remedy, still, "below 50%")]
+    largest = float(factors.max())
+    if not TOO_SLOW <= largest <= TOO_FAST:
         return [
             doubted(
                 "schedule",
-                f"The rate grows to {factors.max():.3g} times lr.",
+                f"The rate {'grows to' if largest > 1 else 'never exceeds'} {largest:.3g} times lr.",
                 f"lr is meant to be the largest rate. {remedy}",
-                float(factors.max()),
-                f"at most {TOO_FAST:g}",
+                largest,
+                f"{TOO_SLOW:g} to {TOO_FAST:g}",
+            )
+        ]
+    is_rising = (np.diff(factors) >= 0).all() and factors[-1] > 2 * factors[0]
+    if len(factors) >= FEW and is_rising:
+        return [
+            doubted(
+                "schedule",
+                f"The rate rises to the end of the run, from {factors[0]:.3g} to {largest:.3g} times lr: it is all "
+                "warm-up.",
+                f"Set schedule.warmup_epochs to a tenth of epochs ({epochs}), or more epochs. {remedy}",
+                largest,
+                "a rate that falls in the end, or stays",
             )
         ]
     return []

@@ -123,7 +123,10 @@ def _step(stepper: Watched, micro: MicroBatch) -> Step:
     rate = max(group["base_lr"] for group in learner.optimizer.param_groups)
     factor = 1.0 if rate >= LEAST_RATE or rate <= 0 else LEAST_RATE / rate
     set_lr(learner.optimizer, factor)
+    groups = learner.optimizer.param_groups
+    given = [float(group["lr"]) for group in groups]
     figures = stepper.take([micro])
+    rates = [(old, float(group["lr"])) for old, group in zip(given, groups, strict=True)]
     held = {id(one) for group in learner.optimizer.param_groups for one in group["params"]}
     left = [
         name
@@ -139,4 +142,4 @@ def _step(stepper: Watched, micro: MicroBatch) -> Step:
         )
         for name, value in old.items()
     }
-    return Step(figures, traces, left)
+    return Step(figures, traces, left, rates)

@@ -1,22 +1,21 @@
-"""Proofs of the loss and the metrics: right answers are better than wrong ones, and each sample stands for itself."""
+"""Proofs of the loss: right answers cost less than wrong ones, of each class, and each sample stands for itself."""
 
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from compkit.doctor.proofs.bench import Bench
 from compkit.doctor.proofs.proof import doubted, failed, left_out
 from compkit.doctor.proofs.spread import spread_rows
 from compkit.findings import Finding
 from compkit.losses import Loss, SetLoss, WithAuxiliary, WithConsistency, WithTeacher
-from compkit.metrics import Metric
 from compkit.types import Task
 
 LABELLED = 64  # rows whose labels the loss is tried on
-SCORED = 1000  # rows whose labels metrics are tried on
 SURE = 4.0  # size of a logit that is right or wrong
+KINDS = 32  # classes that are looked at one by one
 CLOSE = 1e-4  # relative, between two ways to compute the same in float32
 
 
@@ -118,7 +117,7 @@ def loss(bench: Bench) -> list[Finding]:
                 f"below {values['wrong']:.4g}",
             )
         ]
-    return _samples(whole, said, logits.detach(), fix)
+    return _samples(whole, said, logits.detach(), fix) or _kinds(bench, whole, said, fix)
 
 
 def _unit(bench: Bench, said: Answers) -> Tensor | float:
@@ -165,8 +164,7 @@ def _samples(whole: Loss, said: Answers, logits: Tensor, fix: str) -> list[Findi
             doubted(
                 "loss",
                 f"{name} grows with the number of samples: it is a sum where the mean is wanted, and the step would "
-                "depend "
-                "on batch_size.",
+                "depend on batch_size.",
                 f"{fix} Return one value for each sample; the program takes the mean.",
                 float((values[:half] / alone).nanmedian()),
                 "1",
@@ -175,58 +173,44 @@ def _samples(whole: Loss, said: Answers, logits: Tensor, fix: str) -> list[Findi
     return []
 
 
-def metrics(bench: Bench) -> list[Finding]:
-    """Metrics listen to predictions, and right ones score better than wrong ones."""
-    rows = spread_rows(bench.labels, bench.fold_data.train_rows, bench.task, SCORED)
-    targets = bench.labels[rows]
-    if (targets == targets[0]).all() or (bench.task == Task.MULTICLASS and bench.num_outputs < 2):
-        return [left_out("metrics", "All targets are the same.")]
-    right = right_values(targets, bench.task, bench.num_outputs)
-    wrong = right[::-1].copy() if bench.task == Task.REGRESSION else np.roll(right, 1, axis=1)
-    if bench.task == Task.MULTILABEL:
-        wrong = 1 - right
-    return [one for metric in bench.plan.metrics for one in _metric(metric, targets, right, wrong)]
+def compares(part: nn.Module) -> bool:
+    """Whether a part of a loss is made of whole batches, whose samples of one class say little alone."""
+    return isinstance(part, SetLoss) or (isinstance(part, Loss) and part.per_batch)
 
 
-def right_values(targets: np.ndarray, task: Task, num_outputs: int) -> np.ndarray:
-    """Predictions that agree with the targets, float32 [N, C].
-
-    >>> right_values(np.array([1, 0]), Task.MULTICLASS, 2)
-    array([[0., 1.],
-           [1., 0.]], dtype=float32)
-    """
-    if task == Task.MULTICLASS:
-        return np.eye(num_outputs, dtype=np.float32)[targets]
-    return targets.astype(np.float32)
-
-
-def _metric(metric: Metric, targets: np.ndarray, right: np.ndarray, wrong: np.ndarray) -> list[Finding]:
-    best, worst = (float(metric(targets, values)) for values in (right, wrong))
-    key = "metric or metrics (_target_)"
-    if not np.isfinite(best) or not np.isfinite(worst):
-        return []  # such as an area under the curve of a class that these rows lack
-    if best == worst:
-        return [
-            failed(
-                "metrics",
-                f"{metric.name} is {best:.4g} for right and for wrong predictions alike.",
-                f"It chooses the best epoch: let it compare targets and values. Look at {key}.",
-                best,
-                "other values",
-            )
-        ]
-    if (best > worst) != metric.greater_is_better:
-        word = "greater" if metric.greater_is_better else "smaller"
-        return [
-            failed(
-                "metrics",
-                f"{metric.name} is {best:.4g} for right predictions and {worst:.4g} for wrong ones, and says that "
-                f"{word} is "
-                "better.",
-                "The worst epoch would be kept. Set greater_is_better of the metric the other way round. Look at "
-                f"{key}.",
-                best,
-                f"{'above' if metric.greater_is_better else 'below'} {worst:.4g}",
-            )
-        ]
-    return []
+def _kinds(bench: Bench, whole: Loss, said: Answers, fix: str) -> list[Finding]:
+    """Right answers cost less for each class too, and for each label alone."""
+    if bench.task == Task.REGRESSION or any(compares(one) for one in whole.modules()):
+        return []
+    kinds = range(bench.num_outputs)[:KINDS]
+    levels = {}
+    for kind in kinds:
+        if bench.task == Task.MULTICLASS:
+            here = said.labels == kind
+            pair = (said.right[here], said.wrong[here])
+        else:
+            here = torch.ones(len(said.labels), dtype=torch.bool)
+            mistaken = said.right.clone()
+            mistaken[:, kind] *= -1
+            pair = (said.right, mistaken)
+        if bool(here.any()):
+            right, wrong = (float(whole(one, said.labels[here]).detach()) for one in pair)
+            levels[bench.plan.competition.classes[kind]] = (right, wrong)
+    odd = {kind: values for kind, values in levels.items() if not values[0] < values[1]}
+    if not odd:
+        return []
+    first, (right, wrong) = next(iter(odd.items()))
+    is_upside_down = right > wrong
+    tell = failed if is_upside_down else doubted
+    return [
+        tell(
+            "loss",
+            f"{type(whole).__name__} of {len(odd)} of {len(levels)} classes, {first} first, is {right:.4g} for right "
+            f"answers and {wrong:.4g} for wrong ones: "
+            + ("wrong ones are rewarded." if is_upside_down else "nothing of them is learnt."),
+            f"{fix} Look for an ignored class, and at loss.class_weight.",
+            right,
+            f"below {wrong:.4g}",
+            classes=list(odd)[:KINDS],
+        )
+    ]

@@ -11,6 +11,7 @@ from compkit.optim.groups import TOKENS
 from compkit.optim.places import FROZEN
 
 MOSTLY = 0.9  # share of weights
+FORGETFUL = 0.8  # share of the newest batch in running statistics
 DROPS = ("Dropout", "DropPath", "DropBlock", "StochasticDepth")
 
 
@@ -149,6 +150,21 @@ def modes(bench: Bench) -> list[Finding]:
                 "(model._target_).",
                 len(still),
                 "0",
+            )
+        )
+    hasty = [
+        name for name in lesson.statistics if (getattr(modules[name], "momentum", None) or 0.0) > FORGETFUL
+    ]
+    if hasty:
+        found.append(
+            doubted(
+                "modes",
+                f"{len(hasty)} batch norms forget all but the last batch: their momentum is "
+                f"{modules[hasty[0]].momentum:g}, {listed(hasty)}.",
+                "Evaluation would depend on that batch alone. momentum is the share of the newest one: 0.1, not 0.9 "
+                "(model._target_).",
+                float(modules[hasty[0]].momentum),
+                f"at most {FORGETFUL:g}",
             )
         )
     return found

@@ -128,6 +128,18 @@ def rates(bench: Bench) -> list[Finding]:
                 f"below {SHRINKS}",
             )
         )
+    changed = [(old, new) for step in bench.lesson.steps for old, new in step.rates if new != old]
+    if changed:
+        found.append(
+            doubted(
+                "rates",
+                f"A step of the optimizer sets a learning rate of {changed[0][0]:.3g} to {changed[0][1]:.3g}: lr and "
+                "schedule have no say.",
+                'Leave the groups\' "lr" alone in step() (optimizer._target_), or multiply with it.',
+                changed[0][1],
+                f"{changed[0][0]:.3g}, as set",
+            )
+        )
     return found + clipping(bench)
 
 

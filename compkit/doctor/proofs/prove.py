@@ -10,12 +10,14 @@ from compkit.doctor.proofs.course import averaging, mixing, sampling, schedule
 from compkit.doctor.proofs.folds import apart, classes
 from compkit.doctor.proofs.gradient import descent, reach, units, vanishing
 from compkit.doctor.proofs.labels import labels
-from compkit.doctor.proofs.loss import loss, metrics
+from compkit.doctor.proofs.loss import loss
+from compkit.doctor.proofs.metrics import metrics
 from compkit.doctor.proofs.modes import frozen, modes
 from compkit.doctor.proofs.optimizer import coverage, rates, steps, zero_grad
 from compkit.doctor.proofs.outputs import evaluation, outputs, probabilities
 from compkit.doctor.proofs.pictures import pictures, rows, scaling
 from compkit.doctor.proofs.proof import Proof
+from compkit.doctor.proofs.symmetry import symmetry
 from compkit.doctor.stumble import stumbled
 from compkit.findings import Finding, Status
 from compkit.run.trial import Trial
@@ -57,6 +59,7 @@ PROOFS = (
     Proof("gradient", "The gradient reaches every trained weight.", reach),
     Proof("vanishing", "The gradient of the first layers is large enough to be seen.", vanishing),
     Proof("units", "Few units are silent for all pictures, or saturated.", units),
+    Proof("symmetry", "The units of a layer differ from each other.", symmetry),
     Proof("zero_grad", "Gradients are cleared after each step.", zero_grad),
     Proof("steps", "Each step moves every weight that has a gradient, and against it.", steps),
     Proof("descent", "A small step against the gradient lowers the loss.", descent),
@@ -112,5 +115,8 @@ def proofs(trial: Trial) -> list[Finding]:
 
 
 PROOFS_CHECK = Check(
-    "proofs", "The parts of the run do what they are for, by 26 cheap proofs.", proofs, blocks=True
+    "proofs",
+    f"The parts of the run do what they are for, by {len(PROOFS)} cheap proofs.",
+    proofs,
+    blocks=True,
 )

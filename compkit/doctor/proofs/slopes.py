@@ -41,6 +41,7 @@ class Step(NamedTuple):
     figures: StepFigures
     traces: dict[str, Trace]  # of every trainable tensor
     left: list[str]  # tensors of the optimizer whose gradient it did not clear
+    rates: list[tuple[float, float]]  # of each group: the rate before and after it
 
     @property
     def gradient_norm(self) -> float:
