@@ -1,4 +1,4 @@
-"""What names and values of labels say alone: one class under two names, labels and columns that never change."""
+"""What names and values of labels say alone: one class under two names, equal labels, columns that never change."""
 
 import re
 import unicodedata
@@ -10,19 +10,25 @@ from compkit.findings import Finding, Status
 from compkit.types import Table, Task
 
 NAMED = 5  # names in a message
+OFTEN = 10  # rows that a label must stand out in to be compared with others
 
 
 def label_findings(
     table: Table, task: Task, classes: Sequence[str], used: Collection[str | None]
 ) -> list[Finding]:
-    """Findings on names and values: classes that are one by mistake, labels and columns that never change.
+    """Findings on names and values: classes or labels that are one by mistake, labels and columns that never change.
 
     Args:
         table: the training rows.
         task, classes: what the labels mean.
         used: columns that are ids, labels, groups and the like.
     """
-    return [_class_names(classes, task), _still_labels(table, task, classes), _still_columns(table, used)]
+    return [
+        _class_names(classes, task),
+        _still_labels(table, task, classes),
+        _equal_labels(table, task, classes),
+        _still_columns(table, used),
+    ]
 
 
 def _class_names(classes: Sequence[str], task: Task) -> Finding:
@@ -69,6 +75,26 @@ def _still_labels(table: Table, task: Task, classes: Sequence[str]) -> Finding:
         "look whether the right column was read."
     )
     return Finding(check, Status.WARN, message, len(still), expected, remedy)
+
+
+def _equal_labels(table: Table, task: Task, classes: Sequence[str]) -> Finding:
+    check, expected = "labels that are equal", "none"
+    if table.labels.ndim == 1 or table.labels.shape[1] < 2:
+        return Finding(check, Status.SKIP, "there is one label a picture")
+    columns, places = np.unique(table.labels, axis=1, return_inverse=True)
+    # labels of a few rows may well occur together by chance
+    often = (columns != np.median(columns, axis=0)).sum(axis=0) >= OFTEN
+    alike = [np.flatnonzero(places.reshape(-1) == number) for number in np.flatnonzero(often)]
+    same = [[classes[int(place)] for place in group] for group in alike if len(group) > 1]
+    if not same:
+        return Finding(check, Status.PASS, "no two labels are the same in all rows", 0, expected)
+    shown = "; ".join(" and ".join(map(repr, names)) for names in same[:NAMED])
+    message = f"the same in every row: {shown}" + " …" * (len(same) > NAMED)
+    remedy = (
+        "one of them was copied from the other, or both from one column: look at the table (competition.train_table, "
+        "competition.target_column)."
+    )
+    return Finding(check, Status.WARN, message, len(same), expected, remedy, {"names": same})
 
 
 def _still_columns(table: Table, used: Collection[str | None]) -> Finding:

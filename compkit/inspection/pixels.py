@@ -38,7 +38,7 @@ class Limits(NamedTuple):
 NEXT_TO_IT = Limits(
     tells=0.4, alone=0.35
 )  # content is soft: where one pixel tells, so do those one or two further
-FAR_AROUND = Limits(tells=0.85, alone=0.5)  # a patch, or a pixel that JPEG has spread
+FAR_AROUND = Limits(tells=0.85, alone=0.4)  # a patch, or a pixel that JPEG has spread
 
 
 class Mark(NamedTuple):
@@ -72,6 +72,8 @@ def find_mark(
     Pictures of the most frequent size are compared pixel by pixel; where sizes differ, or are large, their corners.
     """
     rows, size = _comparable(measured)
+    if len(rows) < LEAST:
+        return None
     outputs = _outputs(table.labels[rows], task)
     rows, outputs = rows[outputs.any(axis=1)], outputs[outputs.any(axis=1)]
     if len(rows) < LEAST or outputs.shape[1] == 0:

@@ -11,7 +11,7 @@ from compkit.types import Task
 
 DEPTH = 3  # of the trees: 8 leaves
 PARTS = 5  # of the cross-validation
-MOST_ROWS = 20_000
+MOST_ROWS, ROWS_OF_ONE = 20_000, 5_000
 MOST_OUTPUTS = 10  # labels, or numbers to predict, that are tried, the most frequent first
 LEAST_ROWS = 10  # of a class that takes part
 ERRORS = 3.0  # standard errors that a score must lie above its limit
@@ -51,10 +51,7 @@ def probe(
     >>> round(told.value, 2), told.column, told.score
     (0.99, 'position', 'balanced accuracy 0.995, by chance 0.500')
     """
-    columns = columns.loc[:, columns.nunique() > 1]
-    if len(columns) > MOST_ROWS:
-        drawn = np.random.default_rng(0).choice(len(columns), MOST_ROWS, replace=False)
-        columns, targets, groups = columns.iloc[drawn], targets[drawn], groups[drawn]
+    columns, targets, groups = _some_rows(columns, targets, groups, MOST_ROWS)
     if columns.empty or len(np.unique(groups)) < 2 * PARTS:
         return NONE
     if task == Task.MULTICLASS:
@@ -71,6 +68,46 @@ def probe(
             for place in range(min(MOST_OUTPUTS, targets.shape[1]))
         ]
     return max(found, key=lambda skill: skill.low)
+
+
+def probe_each_class(
+    columns: pd.DataFrame, labels: np.ndarray, classes: tuple[str, ...], groups: np.ndarray
+) -> Skill:
+    """The best skill of telling one class from all others, which the mean over many classes hardly shows.
+
+    Args:
+        columns: numbers, [N, F].
+        labels: exclusive classes, int64 [N].
+        classes: their names.
+        groups: rows of one are never in training and validation at once, int64 [N].
+
+    >>> rows = np.arange(300)
+    >>> columns = pd.DataFrame({"width": np.where(rows % 10 == 4, 20.0, 30.0)})
+    >>> told = probe_each_class(columns, rows % 10, tuple("abcdefghij"), rows)
+    >>> round(told.value, 2), told.score
+    (1.0, 'balanced accuracy of e 1.000, by chance 0.500')
+    """
+    columns, labels, groups = _some_rows(columns, labels, groups, ROWS_OF_ONE)
+    counts = np.bincount(labels, minlength=len(classes))
+    if columns.empty or len(np.unique(groups)) < 2 * PARTS or (counts > 0).sum() < 3:
+        return NONE
+    chosen = np.argsort(-counts, kind="stable")[:MOST_OUTPUTS]
+    found = [
+        _class_skill(columns, (labels == label).astype(np.int64), groups, f" of {classes[label]}")
+        for label in chosen
+    ]
+    return max(found, key=lambda skill: skill.low)
+
+
+def _some_rows(
+    columns: pd.DataFrame, targets: np.ndarray, groups: np.ndarray, most: int
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """At most so many rows, of the columns that change."""
+    columns = columns.loc[:, columns.nunique() > 1]
+    if len(columns) <= most:
+        return columns, targets, groups
+    drawn = np.random.default_rng(0).choice(len(columns), most, replace=False)
+    return columns.iloc[drawn], targets[drawn], groups[drawn]
 
 
 def neighbour_skill(agree: np.ndarray, chance: float) -> Skill:

@@ -6,13 +6,14 @@ import pandas as pd
 from compkit.competition import Competition
 from compkit.findings import Finding, Status
 from compkit.inspection.features import borders, colours, looks, outside_families
-from compkit.inspection.probe import Skill, neighbour_skill, probe
+from compkit.inspection.probe import Skill, neighbour_skill, probe, probe_each_class
 from compkit.pictures.measure import Measured
 from compkit.pictures.similar import chance_agreement, labels_agree
-from compkit.types import Table
+from compkit.types import Table, Task
 
 OUTSIDE = 0.3  # skill from which what is no content is told as a shortcut
-COLOUR = 0.8  # skill of the mean colour or of the edges; ripe fruit is red for a good reason
+COLOUR = 0.8  # skill of the mean colour, the edges or sharpness; ripe fruit is red for a good reason
+ALONE = 0.8  # skill in telling one of several classes from all others
 MENTIONED = 0.1  # skill that is worth knowing
 AHEAD = 0.15  # what a file's size must tell beyond brightness, contrast and sharpness, which it follows
 REMEDY = {
@@ -28,6 +29,8 @@ REMEDY = {
     "name (competition.group_column)",
     "border": "look at the edges of the pictures (contact sheets): crop frames, bars and paddings that differ by "
     "class, in train and test",
+    "sharpness": "look at the contact sheets: if one class is blurred, noisy or enlarged, its pictures come from "
+    "another source; split by it (competition.group_column), blur and noise all (augment=heavy)",
     "mean colour": "look at the contact sheets: if light or camera differ by class, use augment=color, "
     "and split by source (competition.group_column)",
 }
@@ -52,6 +55,9 @@ def probe_shortcuts(
     def skill_of(columns: pd.DataFrame) -> Skill:
         return probe(columns, table.labels, competition.task, competition.classes, groups)
 
+    def skill_of_one(columns: pd.DataFrame) -> Skill:
+        return probe_each_class(columns, table.labels, competition.classes, groups)
+
     families = outside_families(table, measured, competition, test)
     skills = {name: skill_of(columns) for name, columns in families.items()}
     if "row order" in skills:
@@ -61,7 +67,16 @@ def probe_shortcuts(
     limits["file size"] = max(OUTSIDE, honest + AHEAD)
     skills["mean colour"], limits["mean colour"] = skill_of(colours(measured)), COLOUR
     skills["border"], limits["border"] = skill_of(borders(measured)), COLOUR
-    return [shortcut_finding(name, skill, limits[name]) for name, skill in skills.items()]
+    skills["sharpness"], limits["sharpness"] = skill_of(looks(measured)[["sharpness"]]), COLOUR
+    found = {name: shortcut_finding(name, skill, limits[name]) for name, skill in skills.items()}
+    if competition.task == Task.MULTICLASS and len(competition.classes) > 2:
+        honest = skill_of_one(looks(measured)).value
+        for name, columns in families.items():
+            limit = max(ALONE, honest + AHEAD) if name == "file size" else ALONE
+            one = shortcut_finding(name, skill_of_one(columns), limit)
+            if one.status == Status.WARN and found[name].status != Status.WARN:
+                found[name] = one
+    return list(found.values())
 
 
 def shortcut_finding(name: str, skill: Skill, limit: float) -> Finding:

@@ -276,6 +276,26 @@ def coloured_by_class(download: Download) -> None:
         download.pictures[id] = np.clip(picture, 0, 255).astype(np.uint8)
 
 
+def one_class_turned(download: Download) -> None:
+    """Pictures of one class lie on their side."""
+    download.change(download.ids, lambda picture: cv2.resize(picture, (8, 12)))
+    sevens = [id for id, label in zip(download.ids, download.labels, strict=True) if label == 7]
+    download.change(sevens, lambda picture: np.ascontiguousarray(np.rot90(picture)))
+
+
+def stamp_on_one_class(download: Download) -> None:
+    """A stamp in a corner of all pictures of one class."""
+    download.change(download.ids, large)
+    stamped = [id for id, label in zip(download.ids, download.labels, strict=True) if label == 7]
+
+    def stamp(picture: np.ndarray) -> np.ndarray:
+        picture = picture.copy()
+        picture[-3:, -6:] = 255
+        return picture
+
+    download.change(stamped, stamp)
+
+
 def size_tells(download: Download) -> None:
     """The length of a file tells the label; its pixels do not."""
     for id, label in zip(download.ids, download.labels, strict=True):
@@ -366,6 +386,12 @@ def label_always_there(download: Download) -> None:
     """One label belongs to every picture."""
     column = download.table["labels"].str.split()
     download.table["labels"] = [" ".join(sorted({"0", *labels})) for labels in column]
+
+
+def label_twice(download: Download) -> None:
+    """Label 1 was copied from label 0."""
+    column = [set(labels.split()) - {"1"} for labels in download.table["labels"]]
+    download.table["labels"] = [" ".join(sorted(one | ({"1"} if "0" in one else set()))) for one in column]
 
 
 def shuffled_sets(download: Download) -> None:

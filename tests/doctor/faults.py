@@ -174,6 +174,8 @@ FOLDERS = {
     "label_in_one_pixel": data(d.one_pixel, "inspection/shortcut: single pixels"),
     "one_class_brighter": data(d.grey_class, "inspection/shortcut: *"),
     "label_by_tint": data(d.coloured_by_class, "inspection/shortcut: *", more=("competition.channels=3",)),
+    "one_class_turned": data(d.one_class_turned, "inspection/shortcut: picture size"),
+    "stamp_on_one_class": data(d.stamp_on_one_class, "inspection/shortcut: single pixels"),
     "label_by_file_size": data(d.size_tells, "inspection/shortcut: file size"),
     "label_by_name": data(d.name_tells, "inspection/shortcut: file name"),
     "label_by_row_order": data(d.order_tells, "inspection/shortcut: row order"),
@@ -189,6 +191,7 @@ NUMBERS = {
     "sentinel_targets": data(d.sentinel, "start/proofs.labels", looks=(DOCTOR,))._replace(competition="tilt"),
     "shuffled_numbers": data(d.shuffled_angles, "diagnosis/not_learning", "diagnosis/chance", looks=(TRAINING,))._replace(competition="tilt"),
     "constant_label": data(d.label_always_there, "inspection/labels that never change")._replace(competition="mosaic"),
+    "label_twice": data(d.label_twice, "inspection/labels that are equal")._replace(competition="mosaic"),
     "shuffled_label_sets": data(d.shuffled_sets, "diagnosis/not_learning", "diagnosis/chance", looks=(TRAINING,))._replace(competition="mosaic"),
 }  # fmt: skip
 

@@ -31,6 +31,20 @@ def test_classes_that_differ(classes):
     assert found.status == Status.PASS, plain_name(classes[0])
 
 
+def test_labels_that_are_equal():
+    rng = np.random.default_rng(0)
+    first, other = (rng.random((2, 100)) < 0.3).astype(np.float32)
+    rare = (np.arange(100) < 3).astype(np.float32)
+    targets = np.stack([first, rare, other, first, rare], axis=1)
+    twins = findings(targets, Task.MULTILABEL, tuple("abcde"))["labels that are equal"]
+    assert twins.status == Status.WARN and twins.evidence["names"] == [["a", "d"]]  # rare ones meet by chance
+    numbers = findings(rng.normal(size=(50, 2)), Task.REGRESSION, ("x", "y"))["labels that are equal"]
+    assert numbers.status == Status.PASS
+    assert (
+        findings(np.array([0, 1]), Task.MULTICLASS, ("a", "b"))["labels that are equal"].status == Status.SKIP
+    )
+
+
 def test_labels_and_columns_that_never_change():
     targets = np.array([[1, 0, 0], [1, 1, 0]], np.float32)
     found = findings(targets, Task.MULTILABEL, ("on", "x", "off"), {"id": ["1", "2"], "site": ["a", "a"]})

@@ -10,7 +10,7 @@ from compkit.findings import Status
 from compkit.inspection.domain import auc_error, domain_finding, tell_apart
 from compkit.inspection.features import as_numbers, file_names, metadata_columns
 from compkit.inspection.pixels import around_each, corners, explained_share
-from compkit.inspection.probe import NONE, neighbour_skill, probe
+from compkit.inspection.probe import NONE, neighbour_skill, probe, probe_each_class
 from compkit.inspection.shortcuts import shortcut_finding
 from compkit.types import Table, Task
 
@@ -30,6 +30,18 @@ def test_a_column_that_is_the_label_has_full_skill_and_noise_none(classes):
     none = probe(columns_of(RNG.normal(size=ROWS)), labels, Task.MULTICLASS, names, groups)
     assert 0.6 < full.value < 1.1 and full.low > 0.4 and full.column == "told"
     assert abs(none.value) < 0.2 and none.low < 0.05
+
+
+def test_one_class_of_many_that_is_told_is_not_lost_in_the_mean():
+    labels, groups = RNG.integers(0, 10, ROWS), np.arange(ROWS)
+    names = tuple("abcdefghij")
+    told = probe_each_class(columns_of(labels == 4), labels, names, groups)
+    assert told.low > 0.9 and "of e " in told.score and told.column == "told"
+    assert probe(columns_of(labels == 4), labels, Task.MULTICLASS, names, groups).value < 0.3
+    assert probe_each_class(columns_of(RNG.normal(size=ROWS)), labels, names, groups).low < 0.1
+    assert (
+        probe_each_class(columns_of(labels), labels % 2, ("a", "b"), groups) == NONE
+    )  # two classes tell each other
 
 
 def test_groups_are_never_in_both_parts():
