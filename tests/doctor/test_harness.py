@@ -6,19 +6,9 @@ from compkit.run.trial import open_trial
 from tests.inspection import planted
 
 from . import harness
+from .confusion import Result, markdown, show_results
 from .faults import FAULTS
-from .harness import (
-    Result,
-    Task,
-    all_overrides,
-    loud,
-    make_plan,
-    markdown,
-    results,
-    said,
-    show_results,
-    tasks,
-)
+from .harness import Task, all_overrides, loud, make_plan, results, said, tasks
 from .healthy import HEALTHY
 from .variants import BOTH, DOCTOR, INSPECTION, START, TRAINING
 
