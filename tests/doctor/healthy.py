@@ -107,8 +107,8 @@ ROWS = {
     "angles": fine("epochs=12")._replace(competition="tilt", nets=BOTH),
     "angles_mae": fine("loss=mae", "epochs=12")._replace(competition="tilt"),
     "angles_huber": fine("loss=huber", "loss.delta=10", "epochs=12")._replace(competition="tilt"),
-    "several_labels": fine("image_size=32", "limit=900", "epochs=12")._replace(competition="mosaic"),
-    "several_labels_fbeta": fine("loss=bce_fbeta", "image_size=32", "limit=900", "epochs=12")._replace(competition="mosaic"),
+    "several_labels": fine("image_size=32", "limit=null", "augment=light", "epochs=15")._replace(competition="mosaic"),
+    "several_labels_fbeta": fine("loss=bce_fbeta", "image_size=32", "limit=null", "augment=light", "epochs=15")._replace(competition="mosaic"),
 }  # fmt: skip
 OWN = {
     "own_loss": own("loss", "Poly", "loss=custom"),
