@@ -16,8 +16,13 @@ from compkit.run.folder import json_text
 from compkit.run.plan import Plan
 from compkit.run.trial import open_trial
 
-# single findings that doctor.skip takes: of proofs, and of a training's curves and probes
-FINDING_NAMES = (*(f"proofs.{proof.name}" for proof in PROOFS), *RULE_NAMES)
+PARTS = (
+    *(f"initial_loss.{part}" for part in ("loss", "exact", "output", "built", "terms", "regulariser")),
+    *(f"gradients.{part}" for part in ("loss", "network", "regulariser")),
+    "zeroed.labels",
+)
+# single findings that doctor.skip takes: of proofs, of parts of checks, and of a training's curves and probes
+FINDING_NAMES = (*(f"proofs.{proof.name}" for proof in PROOFS), *PARTS, *RULE_NAMES)
 
 
 def doctor(plan: Plan, only: Sequence[str], minutes: float) -> bool:

@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
+import torch
+
 from compkit.doctor.check import Check
-from compkit.doctor.stumble import stumbled
+from compkit.doctor.stumble import NO_MEMORY, stumbled
 from compkit.findings import Finding, Status, worst
 from compkit.randomness import restore_rng, rng_state
 from compkit.run.trial import Trial
@@ -104,6 +106,8 @@ def guarded(check: Check, trial: Trial) -> list[Finding]:
     before = rng_state()
     try:
         findings = check.run(trial)
+    except torch.OutOfMemoryError:
+        findings = [skipped(check, NO_MEMORY)]
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise

@@ -6,6 +6,7 @@ from pathlib import Path
 from compkit.findings import Finding, Status
 
 PACKAGE = Path(__file__).parents[1]
+NO_MEMORY = "The device has too little memory left for it."
 
 
 def stumbled(name: str, error: Exception) -> Finding:

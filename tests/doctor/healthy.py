@@ -118,6 +118,8 @@ OWN = {
     "own_net": own("model", "PlainNet", nets=ONE),
     "own_net_without_norms": own("model", "PlainNet", "+model.norm=false", nets=ONE),
     "own_gate": own("model", "GatedNet"),
+    "own_norm_first": own("model", "NormFirst", nets=ONE),
+    "own_checkpointing": own("model", "Checkpointed"),
     "own_head": own("model.head", "TwoLayerHead"),
     "own_pooling": own("model.pooling", "HandMadePool"),
     "own_optimizer": own("optimizer", "Signed", "lr=1e-3", "~optimizer.betas", "~optimizer.eps", nets=ONE),

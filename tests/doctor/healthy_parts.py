@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.checkpoint import checkpoint
 
 from compkit.data import Sampler
 from compkit.losses import Loss
@@ -105,6 +106,26 @@ class GatedNet(Classifier):
     def features(self, images: Tensor) -> Tensor:
         features = super().features(images)
         return features + self.share * torch.sigmoid(self.gate(features)) * features
+
+
+class NormFirst(Classifier):
+    """A batch norm before the first layer takes the place of a fixed scaling."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.first = nn.BatchNorm2d(self.backbone.in_chans, affine=False)
+
+    def features(self, images: Tensor) -> Any:
+        return super().features(self.first(images))
+
+
+class Checkpointed(Classifier):
+    """Trades time for memory in the old way, and draws its noise from NumPy."""
+
+    def features(self, images: Tensor) -> Any:
+        if self.training:
+            images = images * float(np.random.uniform(0.9, 1.1))
+        return checkpoint(super().features, images.requires_grad_(), use_reentrant=True)
 
 
 class TwoLayerHead(Head):

@@ -26,9 +26,11 @@ from compkit.run.trial import open_trial
 from compkit.types import Table, Task
 
 from ..test_config import OPTIONS, fitting
+from .downloads import competition_with, two_classes
 
 WRONG = (Status.WARN, Status.FAIL)
 LOSSES, MODELS, PARTS = (f"tests.doctor.planted_{part}" for part in ("losses", "models", "parts"))
+OWN = "tests.doctor.healthy_parts"
 HERE = "tests.doctor.test_proofs"
 
 
@@ -94,6 +96,49 @@ class OtherSign(torch.autograd.Function):
 class WrongSign(Classifier):
     def features(self, images):
         return OtherSign.apply(super().features(images))
+
+
+class FixedExtractor(Classifier):
+    """The first stage is frozen and stays in evaluation mode, dropout and all."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.extractor = nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(0.2), nn.Conv2d(4, 1, 1)
+        ).requires_grad_(False)
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.extractor.eval()
+        return self
+
+    def features(self, images):
+        return super().features(images + 0.1 * self.extractor(images))
+
+
+class OwnAverage(Classifier):
+    """Keeps an average of its last layer's weights, and a buffer that the first pass fills."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.average = nn.Parameter(torch.zeros(1), requires_grad=False)
+        self.register_buffer("grid", torch.full((1,), torch.nan))
+
+    def forward(self, images, targets=None):
+        self.grid.fill_(float(images.shape[-1]))
+        if self.training:
+            with torch.no_grad():
+                self.average.mul_(0.9).add_(0.1 * next(self.head.parameters()).mean())
+        return super().forward(images, targets)
+
+
+class SpareParts(Classifier):
+    """Has a temperature and a second head for another task, neither used."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.temperature = nn.Parameter(torch.ones(()))
+        self.other = nn.Linear(256, 2048)
 
 
 class Breaking(Classifier):
@@ -270,6 +315,8 @@ PLANTED = [
     (own("model", HERE, "Counting"), "evaluation", Status.FAIL, "calls"),
     (own("model", MODELS, "DetachedFeatures"), "gradient", Status.FAIL, "no gradient reaches"),
     (own("model", MODELS, "UnusedLayer"), "gradient", Status.WARN, "attention"),
+    (own("model", HERE, "SpareParts"), "gradient", Status.WARN, "no gradient reaches temperature, other.weight"),
+    (own("model", HERE, "OwnAverage"), "frozen", Status.WARN, "1 frozen tensors changed in a step: average"),
     (own("model", MODELS, "Vanishing"), "vanishing", Status.WARN, "vanished"),
     (own("model", MODELS, "DyingUnits"), "units", Status.WARN, "silent for all"),
     (("model/neck=dropout", "model.neck.p=0.99"), "units", Status.WARN, "A dropout takes 99%"),
@@ -338,6 +385,13 @@ def test_a_planted_fault_is_named(proved, overrides, name, status, words):
 
 # one or two of every group; all of them below
 HEALTHY = [
+    (*own("model", OWN, "NormFirst"), "limit=60"),
+    own("model", OWN, "Checkpointed"),
+    (
+        "+augment={a:{_target_:albumentations.PadIfNeeded,min_height:40,min_width:40},b:{_target_:albumentations.RandomCrop,height:32,width:32}}",
+    ),
+    ("+augment.mirror={_target_:albumentations.HorizontalFlip,p:0.95}",),
+    ("loss=hinge", "batch_size=2"),
     ("model/head=arcface", "mixing=mixup_cutmix", "averaging=ema"),
     ("model/neck=bnneck", "loss=bag_of_tricks", "optimizer=lamb"),
     ("competition=mosaic", "augment=heavy", "sampler=balanced"),
@@ -369,6 +423,19 @@ def test_nothing_is_wrong_with_any_option(plan, group, option):
     chosen = [] if group == "task" else [f"{group}={option}"]
     with open_trial(plan(*fitting(group, option), *chosen), Console(quiet=True)) as trial:
         assert not [one for one in prove(trial) if one.status in WRONG]
+
+
+def test_a_frozen_part_may_stay_in_evaluation_mode(proved):
+    """What it is frozen by is told, not how it runs."""
+    found = proved(*own("model", HERE, "FixedExtractor"))
+    assert {one.check for one in found if one.status in WRONG} == {"proofs.frozen"}
+
+
+def test_a_hinge_of_two_classes_has_a_gradient(proved, tmp_path):
+    """Right and sure answers have none: the loss is tried on others."""
+    path = competition_with(two_classes, "digits", 120, tmp_path / "two", seed=0)
+    found = proved("loss=hinge", f"competition.path={path}", "limit=null")
+    assert not [one for one in found if one.status in WRONG]
 
 
 def test_what_is_skipped_is_not_looked_at(proved):

@@ -16,7 +16,7 @@ class Mouth:
         layer: that layer, with a bias.
         images: two pictures or more, [B, C, H, W].
 
-    Source of the idea: an output layer with weights of 0 has only its bias to say.
+    An output layer with weights of 0 has only its bias to say.
     """
 
     def __init__(self, model: nn.Module, layer: nn.Linear, images: Tensor) -> None:

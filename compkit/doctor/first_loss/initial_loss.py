@@ -33,7 +33,7 @@ def initial_loss(trial: Trial) -> list[Finding]:
     before = rng_state()
     try:
         stepper = trial.stepper(trial.plan.epochs - 1)
-        images, targets = take_sample(trial, stepper, PICTURES)
+        images, targets = take_sample(trial, stepper, min(PICTURES, max(2, trial.plan.batch_size)))
         found: list[Finding] = []
         known = ""
         if "logits" in stepper.learner.loss.reads:
@@ -51,7 +51,8 @@ def initial_loss(trial: Trial) -> list[Finding]:
     if trial.plan.optimizer.weight_decay or trial.plan.trainer.l1:
         why = "weight decay and L1 act in the optimizer's step: the loss must not change by them."
         found.append(Finding("initial_loss.regulariser", Status.SKIP, why))
-    if all(one.status in (Status.SKIP, Status.INFO) for one in found):
+    is_told = any(one.check == "initial_loss.loss" for one in found)  # that nothing is known of it
+    if not is_told and all(one.status in (Status.SKIP, Status.INFO) for one in found):
         said = f"the loss is what it must be where nothing is known{known}."
         found.insert(0, Finding("initial_loss", Status.PASS, said))
     return found
@@ -91,11 +92,14 @@ def _values(
 def check_exact(node: dict, sheet: Sheet, counts: np.ndarray | None) -> tuple[list[Finding], str]:
     """Known losses for one answer to all, and for the right answers; and their values in words."""
     found, words = [], []
+    # no logits are right answers to labels that are shares
+    is_sure = sheet.task == Task.REGRESSION or bool(((sheet.labels == 0) | (sheet.labels == 1)).all())
+    is_sure |= not sheet.labels.is_floating_point()
     for known in known_values(node, sheet.loss, sheet.labels.cpu().numpy(), sheet.task, counts):
         one = sheet._replace(loss=known.loss)
         logits = torch.from_numpy(known.logits).to(sheet.labels.device)
         pairs = [(known.words, one.value(one.same(logits)), known.value)]
-        if known.floor is not None:
+        if known.floor is not None and is_sure:
             pairs.append(("right answers", one.value(one.sure()), known.floor))
         words.append(f"; {known.words}: {pairs[0][1]:.4g}")
         found += [
@@ -187,7 +191,7 @@ def check_built(stepper: Stepper, sheet: Sheet, images: Tensor, targets: Targets
 
 def _built(loss: float, guess: float, status: Status) -> Finding:
     remedy = (
-        "Look at the weights of the last layer (the usual initialisation, model.initialise=default), at the scale of "
+        "Look at the weights of the last layer (the usual initialisation, model/initialise=default), at the scale of "
         "the pictures (scaling) and, for numbers, at the unit of the targets."
     )
     return Finding(

@@ -167,8 +167,8 @@ def _differ(sheet: Sheet) -> bool:
 
 
 def _size(sheet: Sheet, name: str) -> list[Finding]:
-    """A sum over the batch, or a scale far from cross-entropy's: nothing is wrong, but rates are not what they "
-    "seem."""
+    """A sum over the batch, or a scale far from cross-entropy's: nothing is wrong, but rates are not what
+    they seem."""
     logits = _noise(sheet)
     once = sheet.value(logits)
     doubled = sheet.value(torch.cat([logits, logits]), torch.cat([sheet.labels, sheet.labels]))

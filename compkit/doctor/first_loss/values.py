@@ -80,7 +80,10 @@ def best_guess(labels: Tensor, task: Task, classes: int) -> Tensor:
     """
     if task == Task.REGRESSION:
         return labels.mean(dim=0)
-    shares = one_hot(labels, classes).mean(dim=0)
+    if labels.is_floating_point():
+        shares = labels.mean(dim=0)
+    else:
+        shares = torch.bincount(labels, minlength=classes) / len(labels)
     logits = shares.log() if task == Task.MULTICLASS else shares.logit()
     return logits.clamp(LOWEST, -LOWEST)
 

@@ -35,7 +35,7 @@ def gradients(trial: Trial) -> list[Finding]:
                 loss.cpu().double()
                 images, targets = images.cpu().double().contiguous(), to_64_bit(targets)
                 norm = _data_norm(model, loss, images, targets)
-            except (RuntimeError, TypeError) as error:
+            except Exception as error:  # kernels of one's own say so in ways of their own
                 reason = (
                     f"the network does not compute in 64 bit ({type(error).__name__}: {str(error)[:200]})"
                 )
@@ -48,7 +48,8 @@ def gradients(trial: Trial) -> list[Finding]:
             found += check_network(loss, network)
     finally:
         restore_rng(before)
-    if all(one.status == Status.SKIP for one in found):
+    parts = ("gradients.loss", "gradients.network")
+    if all(one.status == Status.SKIP and one.check not in parts for one in found):
         found.insert(0, Finding("gradients", Status.PASS, "gradients agree with the slopes of the values."))
     return found
 
@@ -72,7 +73,7 @@ def _sample(trial: Trial, stepper: Stepper) -> tuple[Tensor, Targets]:
                 stepper.learner.model.train()(images, targets)
             return images, targets
         except Exception:  # made for one size: each network says so in its own way
-            stepper.learner.model.zero_grad()
+            pass
     return take_sample(trial, stepper, PICTURES)
 
 

@@ -20,7 +20,7 @@ from compkit.models.weights import pretrained_config
 from compkit.run.trial import Trial
 from compkit.types import Batch, Moment, Task
 
-ROWS = 6  # pictures of a batch: enough for batch norm, few enough for a second
+ROWS = 6  # pictures of a batch at most: enough for batch norm, few enough for a second
 JUDGED = 2  # validation pictures beside them
 SMALL = 64  # pixels a side that a network of any size is shown: 10 times faster than 224
 
@@ -38,7 +38,7 @@ class Bench:
         self.plan, self.data, self.fold = plan, trial.data, trial.fold
         self._made: dict[str, Any] = {}
         self.trainable: set[str] = set()  # names of what required a gradient before anything ran
-        self.ranks = Ranks(device=trial.ranks.device)  # no peers: rank 0 proves alone
+        self.ranks = Ranks(device=trial.ranks.device)  # no peers: each rank proves alone
         loader = Loader(ImageDataset(fold.table, fold.preprocessing), num_workers=0)
         self.fold_data: FoldData = replace(fold, loader=loader, mixing=NoMixing())
         self.trial = Trial(quiet, trial.data, trial.fold, self.fold_data, self.ranks)
@@ -47,7 +47,8 @@ class Bench:
 
     def some_rows(self, start: int) -> np.ndarray:
         """Training rows of a batch, two of each class: losses that compare pictures need equal ones too."""
-        return spread_rows(self.labels, self.fold_data.train_rows, self.task, ROWS, start, each=2)
+        count = min(ROWS, max(2, self.plan.batch_size))  # what the run's memory was planned for
+        return spread_rows(self.labels, self.fold_data.train_rows, self.task, count, start, each=2)
 
     @property
     def labels(self) -> np.ndarray:
@@ -64,7 +65,7 @@ class Bench:
 
     @cached_property
     def stepper(self) -> Watched:
-        """Makes the bench's steps; decay is off, so that what moves a weight is its gradient."""
+        """Makes the bench's steps."""
         made = self.trial.stepper()
         return Watched(made.learner, made.data, made.settings, made.ranks)
 

@@ -1,6 +1,7 @@
 """Proofs of the run's course: which rows it shows, how they are mixed, at which rate, and what is averaged."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import torch
@@ -72,7 +73,7 @@ def _batches(bench: Bench, own: np.ndarray) -> list[Finding]:
     if bench.task != Task.MULTICLASS:
         return []
     share = np.bincount(own).max() / len(own)
-    data = copy.copy(bench.fold_data)
+    data = dataclasses.replace(bench.fold_data, sampler=copy.deepcopy(bench.plan.sampler))
     windows = epoch_windows(data, bench.plan.trainer.accumulate, 1, bench.trial.seed, 0, bench.plan.epochs)
     batches = [draw.rows for window in windows for draw in window[0] if len(draw.rows) >= 4]
     single = sum(len(np.unique(bench.labels[rows])) == 1 for rows in batches)

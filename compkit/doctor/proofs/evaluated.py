@@ -27,19 +27,19 @@ class Evaluated(NamedTuple):
 
 def evaluate(model: nn.Module, images: Tensor) -> Evaluated:
     """Look at normalised pictures [B, C, H, W] in evaluation mode; the network's mode is left as it was."""
-    before = {name: value.clone() for name, value in model.named_buffers()}
     was_training = model.training
     model.eval()
     try:
         with torch.no_grad():
             with Watch(model) as watch:
                 logits = model(images)
+            before = {name: value.clone() for name, value in model.named_buffers()}  # some are filled once
             again = model(images)
             pair = model(images[PAIR.to(images.device) % len(images)])
             changed = [
                 name
                 for name, value in model.named_buffers()
-                if name in before and not torch.equal(value, before[name])
+                if name in before and not torch.equal(value.nan_to_num(), before[name].nan_to_num())
             ]
             amplified = []
             for factor in (AMPLIFY, -AMPLIFY):

@@ -23,8 +23,10 @@ def classes(bench: Bench) -> list[Finding]:
     found = []
     total = _counts(labels, len(names))
     for fold in range(max(folds.num_folds, 1)):
-        here = _counts(labels[folds.train_rows(fold)], len(names))
-        lacking = np.flatnonzero((total > 0) & (here == 0))
+        here, judged = (
+            _counts(labels[rows], len(names)) for rows in (folds.train_rows(fold), folds.valid_rows(fold))
+        )
+        lacking = np.flatnonzero((judged > 0) & (here == 0))
         if len(lacking):
             told = [f"{names[one]} ({total[one]} rows)" for one in lacking.tolist()]
             found.append(

@@ -31,10 +31,14 @@ def reach(bench: Bench) -> list[Finding]:
     missing = [name for name, value in largest.items() if not value and name not in spared]
     if not missing:
         return []
-    sizes = {name: one.numel() for name, one in bench.model.named_parameters()}
+    shapes = dict(bench.model.named_parameters())
+    sizes = {name: one.numel() for name, one in shapes.items()}
     share = sum(sizes[name] for name in missing) / max(sum(sizes[name] for name in largest), 1)
-    first = next(iter(largest))
-    if first in missing or share > CUT_OFF:
+    ran = {name for watch in bench.lesson.watches for name in watch.flags}
+    used = [name for name in largest if name.rpartition(".")[0] in ran]
+    first = next((name for name in used if shapes[name].ndim >= 2), None)
+    lost = sum(sizes[name] for name in missing if name in used)
+    if first in missing or lost > CUT_OFF * sum(sizes.values()):
         return [
             failed(
                 "gradient",

@@ -1,5 +1,7 @@
 """Proofs of labels: in range, of several kinds, and with one name each."""
 
+from collections import Counter
+
 import numpy as np
 
 from compkit.doctor.proofs.bench import Bench
@@ -37,10 +39,10 @@ def labels(bench: Bench) -> list[Finding]:
                 "more than one target",
             )
         )
-    names = [name.strip().casefold() for name in map(str, bench.plan.competition.classes)]
-    alike = sorted({name for name in names if names.count(name) > 1})
+    same = Counter(plain(name) for name in bench.plan.competition.classes)
+    alike = sorted(name for name, count in same.items() if count > 1)
     if alike:
-        twins = [name for name in bench.plan.competition.classes if str(name).strip().casefold() == alike[0]]
+        twins = [name for name in bench.plan.competition.classes if plain(name) == alike[0]]
         found.append(
             doubted(
                 "labels",
@@ -54,6 +56,16 @@ def labels(bench: Bench) -> list[Finding]:
         columns = bench.plan.competition.classes
         found += _outlier(bench, own) or stand_in(own, columns) or almost_constant(own, columns)
     return found
+
+
+def plain(name: str) -> str:
+    """A class's name without blanks around it and capitals; of single letters A and a may be two classes.
+
+    >>> plain(" Cat"), plain("A ")
+    ('cat', 'A')
+    """
+    name = str(name).strip()
+    return name if len(name) == 1 else name.casefold()
 
 
 def _outlier(bench: Bench, own: np.ndarray) -> list[Finding]:

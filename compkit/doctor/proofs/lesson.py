@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from compkit.doctor.proofs.watch import Units, Watch
 from compkit.engine.step import MicroBatch
 from compkit.losses import as_outputs
 from compkit.optim import set_lr
+from compkit.randomness import seed_everything
 
 STEPS = 3  # zero-initialised parts get their first gradient in the second
 LEAST_RATE = 1e-4  # a smaller lr would not move a weight of float32 in so few steps
@@ -38,7 +40,7 @@ class Lesson(NamedTuple):
 
 
 def learn(stepper: Watched, batches: Sequence[MicroBatch], trainable: set[str]) -> Lesson:
-    """Take a few steps, without weight decay.
+    """Take a few steps, without weight decay, so that what moves a weight is its gradient.
 
     Args:
         stepper: of the network that takes them.
@@ -53,9 +55,11 @@ def learn(stepper: Watched, batches: Sequence[MicroBatch], trainable: set[str]) 
     learner.loss.train()
     frozen = {name: one.clone() for name, one in model.named_parameters() if name not in trainable}
     norms = statistics(model)
-    with Watch(model) as first, Units() as units:
-        logits, loss = _forward(stepper, batches[0])
-    leaves = leaves_of(loss)
+    units = Units()
+    with Watch(model) as first:
+        images, logits, loss = _forward(stepper, batches[0], units)
+    # checkpointed networks ask for a gradient of their pictures
+    leaves = [one for one in leaves_of(loss) if isinstance(one, nn.Parameter) or one.shape != images.shape]
     now = statistics(model)
     moved = {name: not torch.equal(norms[name], now[name]) for name in norms}
     ran = {name for name, trains in first.flags.items() if trains}
@@ -82,13 +86,16 @@ def learn(stepper: Watched, batches: Sequence[MicroBatch], trainable: set[str]) 
     )
 
 
-def _forward(stepper: Watched, micro: MicroBatch) -> tuple[Tensor, Tensor]:
-    """Logits and loss of a training pass, always with the same noise."""
-    torch.manual_seed(0)
+def _forward(
+    stepper: Watched, micro: MicroBatch, units: Units | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures, logits and loss of a training pass, always with the same noise; the network's units are counted."""
+    seed_everything(0)
     images, targets = next(stepper._pieces(micro))
-    outputs = as_outputs(stepper.module(images, targets))
+    with units or nullcontext():
+        outputs = as_outputs(stepper.module(images, targets))
     loss = torch.stack(list(stepper.learner.loss.terms(outputs, targets).values())).sum()
-    return outputs.logits.detach(), loss
+    return images, outputs.logits.detach(), loss
 
 
 def _falls(stepper: Watched, micro: MicroBatch, loss: Tensor) -> list[float]:
@@ -96,8 +103,10 @@ def _falls(stepper: Watched, micro: MicroBatch, loss: Tensor) -> list[float]:
     weights: list[nn.Parameter] = [one for one in stepper.learner.model.parameters() if one.requires_grad]
     if loss.grad_fn is None:
         return []
-    gradients = torch.autograd.grad(loss, weights, allow_unused=True)
-    pairs = [(one, grad) for one, grad in zip(weights, gradients, strict=True) if grad is not None]
+    loss.backward()  # checkpointed networks refuse torch.autograd.grad
+    pairs = [(one, one.grad) for one in weights if one.grad is not None]
+    for one in weights:
+        one.grad = None
     square = sum(float(grad.square().sum()) for _, grad in pairs)
     start, falls = float(loss.detach()), []
     if not 0 < square < math.inf or not 0 < abs(start) < math.inf:
@@ -108,7 +117,7 @@ def _falls(stepper: Watched, micro: MicroBatch, loss: Tensor) -> list[float]:
             wanted = share * abs(start)
             for (one, grad), old in zip(pairs, kept, strict=True):
                 one.copy_(old - wanted / square * grad)
-            falls.append((start - float(_forward(stepper, micro)[1])) / wanted)
+            falls.append((start - float(_forward(stepper, micro)[2])) / wanted)
             if falls[-1] > 0:
                 break
         for (one, _), old in zip(pairs, kept, strict=True):
@@ -120,25 +129,25 @@ def _step(stepper: Watched, micro: MicroBatch) -> Step:
     learner = stepper.learner
     named = dict(learner.model.named_parameters())
     old = {name: some_entries(one).clone() for name, one in named.items() if one.requires_grad}
-    rate = max(group["base_lr"] for group in learner.optimizer.param_groups)
+    groups = learner.optimizer.param_groups
+    rate = max(group["base_lr"] for group in groups)
     factor = 1.0 if rate >= LEAST_RATE or rate <= 0 else LEAST_RATE / rate
     set_lr(learner.optimizer, factor)
-    groups = learner.optimizer.param_groups
+    by_weight = {id(one): float(group["lr"]) for group in groups for one in group["params"]}
     given = [float(group["lr"]) for group in groups]
     figures = stepper.take([micro])
     rates = [(old, float(group["lr"])) for old, group in zip(given, groups, strict=True)]
-    held = {id(one) for group in learner.optimizer.param_groups for one in group["params"]}
     left = [
         name
         for name, one in named.items()
-        if id(one) in held and one.grad is not None and bool(one.grad.any())
+        if id(one) in by_weight and one.grad is not None and bool(one.grad.any())
     ]
     traces = {
         name: trace(
             stepper.slopes.get(name),
             value,
             some_entries(named[name]),
-            factor * rate * (id(named[name]) in held),
+            by_weight.get(id(named[name]), 0.0),
         )
         for name, value in old.items()
     }

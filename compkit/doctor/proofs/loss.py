@@ -62,7 +62,9 @@ def loss(bench: Bench) -> list[Finding]:
     name, fix = type(whole).__name__, f"Look at {type(whole).__name__}.per_sample (loss._target_)."
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(said.right.shape, generator=generator).to(said.right)
-    logits = (said.right + noise * _unit(bench, said)).requires_grad_(True)
+    # around right answers margin losses are flat
+    centre = said.right if bench.task == Task.REGRESSION else 0 * said.right
+    logits = (centre + noise * _unit(bench, said)).requires_grad_(True)
     value = whole(logits, said.labels)
     levels = {"right": said.right, "wrong": said.wrong, "some": logits.detach()}
     values = {key: float(whole(one, said.labels).detach()) for key, one in levels.items()}

@@ -9,13 +9,21 @@ from compkit.findings import Finding
 from compkit.metrics import Metric
 from compkit.types import Task
 
-SCORED = 1000  # rows whose labels metrics are tried on
+SCORED, VALUES = (
+    1000,
+    10_000_000,
+)  # rows whose labels metrics are tried on, as long as they have so few values
 CLOSE = 1e-4  # relative, between two orders of the same rows
 
 
 def metrics(bench: Bench) -> list[Finding]:
     """Metrics listen to predictions, and right ones score better than wrong ones."""
-    rows = spread_rows(bench.labels, bench.fold_data.train_rows, bench.task, SCORED)
+    rows = spread_rows(
+        bench.labels,
+        bench.fold_data.train_rows,
+        bench.task,
+        max(2, min(SCORED, VALUES // max(bench.num_outputs, 1))),
+    )
     targets = bench.labels[rows]
     if (targets == targets[0]).all() or (bench.task == Task.MULTICLASS and bench.num_outputs < 2):
         return [left_out("metrics", "All targets are the same.")]
@@ -26,7 +34,7 @@ def metrics(bench: Bench) -> list[Finding]:
     return [
         one
         for metric in bench.plan.metrics
-        for one in _metric(metric, targets, right, wrong, bench.trial.seed)
+        for one in _metric(metric, targets, right, wrong, bench.trial.seed, metric is bench.plan.metrics[0])
     ]
 
 
@@ -38,13 +46,17 @@ def right_values(targets: np.ndarray, task: Task, num_outputs: int) -> np.ndarra
            [1., 0.]], dtype=float32)
     """
     if task == Task.MULTICLASS:
-        return np.eye(num_outputs, dtype=np.float32)[targets]
+        values = np.zeros((len(targets), num_outputs), np.float32)
+        values[np.arange(len(targets)), targets] = 1
+        return values
     return targets.astype(np.float32)
 
 
 def _metric(
-    metric: Metric, targets: np.ndarray, right: np.ndarray, wrong: np.ndarray, seed: int
+    metric: Metric, targets: np.ndarray, right: np.ndarray, wrong: np.ndarray, seed: int, chooses: bool
 ) -> list[Finding]:
+    """What is wrong with one metric; `chooses`: the best epoch by it, while others are only told."""
+    tell, of_epoch = (failed, "It chooses the best epoch. ") if chooses else (doubted, "")
     best, worst = (float(metric(targets, values)) for values in (right, wrong))
     key = "metric or metrics (_target_)"
     if not np.isfinite(best) and not np.isfinite(worst):
@@ -52,7 +64,7 @@ def _metric(
             doubted(
                 "metrics",
                 f"{metric.name} is {best} for right and {worst} for wrong predictions of {len(targets)} rows.",
-                f"It chooses the best epoch. Look at {key}, and for classes that have no row.",
+                f"{of_epoch}Look at {key}, and for classes that have no row.",
                 expected="a number",
             )
         ]
@@ -65,10 +77,10 @@ def _metric(
     )
     if np.isfinite(once) and once != again:
         return [
-            failed(
+            tell(
                 "metrics",
                 f"{metric.name} is {once:.4g} and then {again:.4g} for the same predictions.",
-                f"It would choose epochs by chance. Take what is random out of {key}.",
+                f"{of_epoch}Take what is random out of {key}.",
                 again,
                 f"{once:.4g}",
             )
@@ -85,10 +97,10 @@ def _metric(
         ]
     if best == worst:
         return [
-            failed(
+            tell(
                 "metrics",
                 f"{metric.name} is {best:.4g} for right and for wrong predictions alike.",
-                f"It chooses the best epoch: let it compare targets and values. Look at {key}.",
+                f"{of_epoch}Let it compare targets and values. Look at {key}.",
                 best,
                 "other values",
             )
@@ -96,12 +108,11 @@ def _metric(
     if (best > worst) != metric.greater_is_better:
         word = "greater" if metric.greater_is_better else "smaller"
         return [
-            failed(
+            tell(
                 "metrics",
                 f"{metric.name} is {best:.4g} for right predictions and {worst:.4g} for wrong ones, and says that "
                 f"{word} is better.",
-                "The worst epoch would be kept. Set greater_is_better of the metric the other way round. Look at "
-                f"{key}.",
+                f"{of_epoch}Set greater_is_better of the metric the other way round. Look at {key}.",
                 best,
                 f"{'above' if metric.greater_is_better else 'below'} {worst:.4g}",
             )

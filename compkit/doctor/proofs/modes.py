@@ -7,6 +7,7 @@ from torch import nn
 from compkit.doctor.proofs.bench import Bench
 from compkit.doctor.proofs.proof import KEPT, doubted, failed, listed
 from compkit.findings import Finding
+from compkit.models import Classifier
 from compkit.optim.groups import TOKENS
 from compkit.optim.places import FROZEN
 
@@ -37,8 +38,7 @@ def frozen(bench: Bench) -> list[Finding]:
                 f"{len(silent)} weight tensors, {share:.0%} of all weights, were frozen by the model itself, not by "
                 f"finetune: {listed(silent)}.",
                 "Remove requires_grad=False from the class (model._target_) and freeze with finetune.freeze_stages; "
-                "if "
-                "it is meant, set doctor.skip=[proofs.frozen].",
+                "if it is meant, set doctor.skip=[proofs.frozen].",
                 share,
                 "0",
                 frozen=silent[:KEPT],
@@ -57,11 +57,16 @@ def frozen(bench: Bench) -> list[Finding]:
             )
         )
     if lesson.frozen_moves:
+        held = {id(one) for group in bench.learner.optimizer.param_groups for one in group["params"]}
+        named = dict(bench.model.named_parameters())
+        # a network may keep averages of its own in frozen tensors
+        is_moved = any(id(named[name]) in held or name in meant for name in lesson.frozen_moves)
         found.append(
-            failed(
+            (failed if is_moved else doubted)(
                 "frozen",
                 f"{len(lesson.frozen_moves)} frozen tensors changed in a step: {listed(lesson.frozen_moves)}.",
-                "The optimizer (optimizer._target_) moves weights without a gradient, or the model writes into them.",
+                "The optimizer (optimizer._target_) moves weights without a gradient, or the model writes into them; "
+                "if it keeps averages there, doctor.skip=[proofs.frozen].",
                 len(lesson.frozen_moves),
                 "0",
             )
@@ -72,6 +77,8 @@ def frozen(bench: Bench) -> list[Finding]:
 def never_trained(bench: Bench) -> list[Finding]:
     """Random weights that stay as they are."""
     options = bench.plan.config["model"]
+    if type(bench.model) is not Classifier:  # a class of one's own may have loaded weights by itself
+        return []
     if options.get("pretrained") or options.get("weights") is not None:
         return []
     parts = bench.learner.finetune.parts(bench.model)
@@ -101,7 +108,12 @@ def modes(bench: Bench) -> list[Finding]:
         for name, trains in watch.flags.items()
         if not trains and not is_frozen_norm(modules.get(name))
     ]
-    idle = list(dict.fromkeys(idle))
+    asleep = [name for name, module in modules.items() if is_frozen(module)]
+    idle = [
+        name
+        for name in dict.fromkeys(idle)
+        if not any(name == above or name.startswith(f"{above}.") for above in asleep)
+    ]
     if idle and len(idle) > len(lesson.watches[0].flags) / 2:
         found.append(
             failed(
@@ -168,6 +180,12 @@ def modes(bench: Bench) -> list[Finding]:
             )
         )
     return found
+
+
+def is_frozen(module: nn.Module) -> bool:
+    """Whether a module has weights, none of which is trained: it may well stay in evaluation mode."""
+    weights = list(module.parameters())
+    return bool(weights) and not any(one.requires_grad for one in weights)
 
 
 def is_frozen_norm(module: nn.Module | None) -> bool:

@@ -8,6 +8,7 @@ from compkit.doctor.proofs.evaluated import PAIR
 from compkit.doctor.proofs.proof import doubted, failed, left_out
 from compkit.findings import Finding
 from compkit.losses import as_outputs
+from compkit.randomness import seed_everything
 from compkit.types import Task
 
 SUM = 1e-3  # rows of probabilities sum to 1 within this
@@ -91,7 +92,7 @@ def after_steps(bench: Bench) -> tuple[Tensor, Tensor]:
     images = bench.evaluated.images
     said = []
     for pictures in (images, images.flip(0)):
-        torch.manual_seed(0)
+        seed_everything(0)
         with torch.no_grad():
             said.append(as_outputs(bench.stepper.module(pictures)).logits)
     return said[0], said[1]
@@ -195,7 +196,7 @@ def evaluation(bench: Bench) -> list[Finding]:
         return [left_out("evaluation", "The outputs are not finite logits.")]
     scale = float(logits.abs().max())
     spread = float((logits - logits.mean(dim=0)).abs().max())
-    allowed = SPREAD * spread + ROUNDING[bench.ranks.device.type] * scale
+    allowed = SPREAD * spread + ROUNDING.get(bench.ranks.device.type, ROUNDING["cuda"]) * scale
     again = float((logits - seen.again).abs().max())
     if not again <= allowed:
         found.append(

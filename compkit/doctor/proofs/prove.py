@@ -3,6 +3,8 @@
 import os
 from collections.abc import Collection
 
+import torch
+
 from compkit.doctor.check import Check
 from compkit.doctor.proofs.augmentation import augmentation
 from compkit.doctor.proofs.bench import Bench
@@ -16,9 +18,9 @@ from compkit.doctor.proofs.modes import frozen, modes
 from compkit.doctor.proofs.optimizer import coverage, rates, steps, zero_grad
 from compkit.doctor.proofs.outputs import evaluation, outputs, probabilities
 from compkit.doctor.proofs.pictures import pictures, rows, scaling
-from compkit.doctor.proofs.proof import Proof
+from compkit.doctor.proofs.proof import Proof, left_out
 from compkit.doctor.proofs.symmetry import symmetry
-from compkit.doctor.stumble import stumbled
+from compkit.doctor.stumble import NO_MEMORY, stumbled
 from compkit.findings import Finding, Status
 from compkit.run.trial import Trial
 
@@ -103,6 +105,8 @@ def _guarded(proof: Proof, bench: Bench) -> list[Finding]:
     """What a proof finds; what stops it is a finding too."""
     try:
         return proof.run(bench)
+    except torch.OutOfMemoryError:
+        return [left_out(proof.name, NO_MEMORY)]
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise

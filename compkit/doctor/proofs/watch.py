@@ -27,7 +27,8 @@ class Watch:
     Attributes:
         flags: whether each module that ran was in training mode, by its name.
         first: input of the first layer with weights, a copy, [B, …].
-        first_layer, last: the first and the last module with weights of its own that ran.
+        is_behind_norm: whether a norm ran before that layer.
+        first_layer, last: the first module with weights of its own that ran, and the last that holds no others.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 1)).eval()
     >>> with Watch(model) as watch:
@@ -40,6 +41,7 @@ class Watch:
         self.model = model
         self.flags: dict[str, bool] = {}
         self.first: Tensor | None = None
+        self.is_behind_norm = False
         self.first_layer: nn.Module | None = None
         self.last: nn.Module | None = None
         self._handles: list[Any] = []
@@ -57,6 +59,8 @@ class Watch:
     def _before(self, name: str) -> Callable[[nn.Module, Any], None]:
         def note(module: nn.Module, inputs: Any) -> None:
             self.flags[name] = module.training
+            if self.first is None and isinstance(module, nn.modules.batchnorm._NormBase):
+                self.is_behind_norm = True
             is_layer = any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
             if self.first is None and is_layer and inputs and isinstance(inputs[0], Tensor):
                 self.first, self.first_layer = inputs[0].detach().clone(), module
@@ -64,7 +68,9 @@ class Watch:
         return note
 
     def _after(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        if any(True for _ in module.parameters(recurse=False)) and isinstance(output, Tensor | Outputs):
+        own = any(True for _ in module.parameters(recurse=False))
+        # a network with tokens of its own ends after its head
+        if own and not any(True for _ in module.children()) and isinstance(output, Tensor | Outputs):
             self.last = module
 
 

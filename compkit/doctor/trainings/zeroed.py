@@ -134,13 +134,15 @@ def ignores_pictures(training: Training) -> bool:
 
 def _told_otherwise(lesson: Lesson, black: Sequence[Training]) -> list[Finding]:
     """A finding where networks knew training labels of black pictures, which all look the same."""
-    span, trained = lesson.guess - lesson.floor, last_loss(black)
+    # of half the steps: a few rows may cost most of the loss
+    trained = float(np.mean([one.losses[len(one.losses) // 2 :].mean() for one in black]))
+    span = lesson.guess - lesson.floor
     if trained >= lesson.floor + LEAKS * span:
         return []
     return [
         Finding(
             f"{NAME}.labels",
-            Status.FAIL,
+            Status.WARN,
             f"With black pictures the training loss fell to {trained:.4g}, below the {lesson.guess:.4g} that one "
             "answer to all costs: the network is told labels by something else than pictures.",
             value=trained,
