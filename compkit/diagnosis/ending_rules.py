@@ -21,10 +21,10 @@ def plateau(curves: Curves, facts: FoldFacts) -> Finding | None:
     before, mean = (
         float(part.mean()) for part in (curves.train[-2 * window : -window], curves.train[-window:])
     )
+    if before == 0 or not 0.1 * facts.prior < mean < NOTHING_LEARNT * facts.prior:
+        return None
     gain = 1 - mean / before
     if max(gain, -window * log_slope(curves.train[-2 * window :])) >= 0.01:
-        return None
-    if not 0.1 * facts.prior < mean < NOTHING_LEARNT * facts.prior:
         return None
     return Finding(
         "plateau",

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,16 +108,28 @@ def _training_labels(
 
     Class frequencies are kept with the weights; targets of regression are known once a fold is predicted.
     """
-    task, rows = Task(config["task"]), int((assigned != fold).sum())
+    is_forecast = _is_forecast(config.get("competition", {}))
+    task, rows = Task(config["task"]), int((assigned < fold if is_forecast else assigned != fold).sum())
     weights = folder / "best.safetensors"
     if task != Task.REGRESSION:
         shares = np.array(read_metadata(weights)["prior"], np.float64) if weights.is_file() else None
         return Labels(task, shares, None, rows), True
-    others = [one.targets for number, one in oofs.items() if one is not None and number != fold]
+    others = [
+        one.targets
+        for number, one in oofs.items()
+        if one is not None and (number < fold if is_forecast else number != fold)
+    ]
     if others and sum(map(len, others)) == rows:
         return Labels(task, None, np.concatenate(others), rows), True
     known = [one.targets for one in oofs.values() if one is not None]
     return Labels(task, None, np.concatenate(known) if known else None, rows), False
+
+
+def _is_forecast(competition: Mapping[str, Any]) -> bool:
+    """Whether a fold trains only on the rows before its own, see `Folds.expanding`."""
+    scheme = competition.get("fold_scheme", "auto")
+    has_times = competition.get("time_column") is not None and competition.get("fold_column") is None
+    return scheme == "time" or (scheme == "auto" and has_times)
 
 
 def _greater_is_better(run: Path, config: dict[str, Any]) -> bool | None:

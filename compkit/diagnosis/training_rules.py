@@ -145,7 +145,8 @@ def _learnt(curves: Curves, facts: FoldFacts) -> float | None:
     score = float(curves.judged[curves.last].mean())
     if facts.chance is None or np.isnan(score):
         return None
-    return (score - facts.chance) / (perfect_score(facts.judged_by) - facts.chance)
+    way = perfect_score(facts.judged_by) - facts.chance
+    return (score - facts.chance) / way if way else None  # validation rows of one class: guessing is perfect
 
 
 def _fell_early(train: np.ndarray, prior: float) -> bool:

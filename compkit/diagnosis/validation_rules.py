@@ -9,11 +9,12 @@ import numpy as np
 
 from compkit.diagnosis.curves import Curves
 from compkit.diagnosis.facts import FoldFacts
-from compkit.diagnosis.scores import perfect_score
+from compkit.diagnosis.scores import OF_ROWS, perfect_score
 from compkit.findings import Finding, Status
 
 NO_BETTER = 0.97  # of the loss of guessing
 MANY_TIMES = 5.0  # the loss of guessing
+MOST_ROWS = 0.6  # of one class; two that are about as frequent have less
 LAG_STEPS = 50  # for which batch norm's statistics are still in part those of the start
 
 
@@ -50,8 +51,9 @@ def oscillation(curves: Curves, facts: FoldFacts) -> Finding | None:
         return None
     steps, moves = np.diff(valid), np.abs(np.diff(gain))
     flips = float((steps[1:] * steps[:-1] < 0).mean())
-    jump = float(np.median(np.abs(steps) / valid[1:]))
-    calm = np.abs(steps[-max(2, len(steps) // 4) :] / valid[-max(2, len(steps) // 4) :]).mean() < 0.05
+    jumps = np.abs(steps) / np.maximum(valid[1:], 1e-12)
+    jump = float(np.median(jumps))
+    calm = jumps[-max(2, len(steps) // 4) :].mean() < 0.05
     if flips <= 0.6 or jump <= 0.15 or calm or np.median(moves) <= 2 * error:
         return None
     return Finding(
@@ -87,9 +89,8 @@ def overfit(curves: Curves, facts: FoldFacts) -> Finding | None:
         f"The validation loss was least in epoch {int(curves.epochs[at])}, {least:.4g}, and is {valid:.4g} at the end, "
         f"while the training loss went on falling from {curves.train[at]:.4g} to {train:.4g}"
     )
-    found = Finding(
-        "overfit", Status.INFO, seen, valid / least, "at most 1.1 times the least validation loss"
-    )
+    times = valid / least if least else None
+    found = Finding("overfit", Status.INFO, seen, times, "at most 1.1 times the least validation loss")
     best = float(curves.gain.max())
     error = facts.error_of(abs(best))
     if error is None or curves.gain[end].max() == best or score >= best - 2 * error:
@@ -116,7 +117,8 @@ def overfit(curves: Curves, facts: FoldFacts) -> Finding | None:
 def chance(curves: Curves, facts: FoldFacts) -> Finding | None:
     """Of validation pictures the network knows nothing, although it tells training pictures apart.
 
-    Where the loss of guessing is not known, the score alone decides, and training may have failed as well.
+    Where the loss of guessing is not known, the score alone decides, and training may have failed as well. Where one
+    class is most of the rows, a share of rows cannot decide: a network that tells much gains little of it.
     """
     if facts.chance is None or not (curves.has_settled and facts.is_over):
         return None
@@ -124,7 +126,7 @@ def chance(curves: Curves, facts: FoldFacts) -> Finding | None:
     error = facts.error_of(score, facts.judged_by)
     far = abs(perfect_score(facts.judged_by) - facts.chance)
     # with a handful of rows nothing is far from chance
-    if error is None or not abs(score - facts.chance) <= 4 * error <= 0.5 * far:
+    if error is None or not far or not abs(score - facts.chance) <= 4 * error <= 0.5 * far:
         return None
     train, valid = curves.train[curves.last].mean(), curves.valid[curves.last].mean()
     if facts.prior is not None and facts.valid_prior is not None:
@@ -132,6 +134,8 @@ def chance(curves: Curves, facts: FoldFacts) -> Finding | None:
         if train > NO_BETTER or valid < NO_BETTER:
             return None
         seen = f"The training loss is {train:.2f} times that of guessing"
+    elif facts.judged_by.startswith(OF_ROWS) and facts.chance > MOST_ROWS:
+        return None
     else:
         seen = f"The training loss went from {curves.train[0]:.4g} to {train:.4g}"
     return Finding(

@@ -8,6 +8,7 @@ PCA_FEATURES = 50  # what t-SNE gets
 ENOUGH_FOR_TSNE = 50  # pictures; of fewer a plain projection says as much
 PERPLEXITY = 30  # neighbours that count, about; less for few pictures
 ITERATIONS = 500  # of t-SNE; 1000 take twice as long, and the groups of 2000 pictures no longer change
+BLOCK = 1000  # pictures whose distances to all others are in memory at a time
 NEIGHBOURS = 5  # whose mean distance says how far off a picture is
 
 
@@ -62,17 +63,23 @@ def nearest_neighbours(features: np.ndarray) -> Neighbours:
     """Each picture's nearest other one, and how far off it lies, from all pairs.
 
     Args:
-        features: [N, D], N >= 2; N x N numbers are in memory.
+        features: [N, D], N >= 2; 1000 x N numbers are in memory.
 
     >>> nearest_neighbours(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])).nearest.tolist()
     [1, 0, 1]
     """
     unit = unit_length(features)
-    distance = 1 - unit @ unit.T
-    np.fill_diagonal(distance, np.inf)
     count = min(NEIGHBOURS, len(unit) - 1)
-    closest = np.partition(distance, count - 1, axis=1)[:, :count]
-    return Neighbours(distance.argmin(axis=1), closest.mean(axis=1).clip(0))
+    nearest, mean = np.empty(len(unit), np.int64), np.empty(len(unit))
+    for start in range(0, len(unit), BLOCK):
+        rows = np.arange(start, min(start + BLOCK, len(unit)))
+        distance = unit[rows] @ unit.T
+        np.subtract(1, distance, out=distance)
+        distance[rows - start, rows] = np.inf
+        nearest[rows] = distance.argmin(axis=1)
+        distance.partition(count - 1, axis=1)
+        mean[rows] = distance[:, :count].mean(axis=1)
+    return Neighbours(nearest, mean.clip(0))
 
 
 def _principal(features: np.ndarray, count: int) -> np.ndarray:

@@ -5,6 +5,8 @@ from typing import Any, Self
 
 from compkit.ranges import whole
 
+MOST_POINTS = 20_000
+
 
 @dataclass(frozen=True)
 class ExplainSettings:
@@ -15,7 +17,7 @@ class ExplainSettings:
         points: validation pictures of the run that are drawn as points; 0 for none.
 
     Raises:
-        ValueError: no whole number >= 0.
+        ValueError: no whole number >= 0, or more points than can be drawn.
     """
 
     worst: int = 24
@@ -25,6 +27,11 @@ class ExplainSettings:
         for name, usual in (("worst", "24"), ("points", "2000")):
             value = whole(f"explain.{name}", getattr(self, name), 0, usual)
             object.__setattr__(self, name, value)  # the command line may give a text
+        if self.points > MOST_POINTS:
+            raise ValueError(
+                f"explain.points: got {self.points}; expected at most {MOST_POINTS}, as t-SNE takes minutes for more "
+                "and the points lie on each other. Set explain.points=2000."
+            )
 
     @classmethod
     def of(cls, values: Any) -> Self:

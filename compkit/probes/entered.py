@@ -53,5 +53,7 @@ def smaller(pictures: np.ndarray) -> np.ndarray:
     height, width = pictures.shape[1:3]
     scale = min(1.0, LONGEST_PX / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    shrunk = [cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in pictures]
-    return np.stack(shrunk).reshape(len(pictures), size[1], size[0], pictures.shape[3])
+    # plane by plane: OpenCV averages at most four channels
+    planes = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
+    shrunk = [[cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in one] for one in planes]
+    return np.array(shrunk, np.uint8).transpose(0, 2, 3, 1)

@@ -252,8 +252,7 @@ def interval(every: int, windows: int, epochs: int) -> int:
     >>> interval(50, windows=100, epochs=10), interval(50, windows=10_000, epochs=10), interval(50, 10_000, 300)
     (50, 500, 10000)
     """
-    per_epoch = min(PER_EPOCH, max(1, PER_RUN // epochs))
-    return max(every, math.ceil(windows / per_epoch))
+    return max(every, math.ceil(windows / PER_EPOCH), math.ceil(windows * epochs / PER_RUN))
 
 
 def _on_cpu(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Which parts of a network are looked at."""
 
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import timm.layers
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from compkit.models import AngularHead
 
+T = TypeVar("T")
 MAX_LAYERS = 150  # of a network; of more, so many evenly over its depth
 
 
@@ -84,9 +85,18 @@ def choose_layers(model: nn.Module, most: int = MAX_LAYERS) -> list[Layer]:
         kind = activation_kind(module) if tensor is None else weight_kind(module, tensor)
         if kind is not None:
             found.append(Layer(name or "network", kind, module, not list(module.children()), tensor))
-    if len(found) <= most:
-        return found
-    return [found[place] for place in np.linspace(0, len(found) - 1, most).round().astype(int)]
+    return evenly(found, most)
+
+
+def evenly(items: list[T], most: int) -> list[T]:
+    """At most so many items, evenly spread in their order; of two or more the first and the last are kept.
+
+    >>> evenly([0, 1, 2, 3, 4], 3), evenly([0, 1], 3), evenly([0, 1], 0)
+    ([0, 2, 4], [0, 1], [])
+    """
+    if len(items) <= most:
+        return items
+    return [items[place] for place in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
 def activation_kind(module: nn.Module) -> Kind | None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from compkit.probes.histograms import BINS, log_histograms
-from compkit.probes.layers import FUNCTIONS, MAX_LAYERS, WEIGHTED, Kind, Layer
+from compkit.probes.layers import FUNCTIONS, MAX_LAYERS, WEIGHTED, Kind, Layer, evenly
 from compkit.types import Targets
 
 STATISTICS = (
@@ -109,7 +109,9 @@ class LayerWatch:
         """What was seen, once the step has been taken."""
         kinds = {one.name: one.kind for one in self.layers}
         kinds |= {name: calls[0].kind for name, calls in self.seen.items()}
-        names = [*self.seen, *(one.name for one in self.layers if one.name not in self.seen)][:MAX_LAYERS]
+        names = evenly(list(self.seen), MAX_LAYERS)
+        unseen = [one.name for one in self.layers if one.name not in self.seen]
+        names += evenly(unseen, MAX_LAYERS - len(names))
         place = {name: number for number, name in enumerate(names)}
         device = self.before[0].device
         statistics = torch.full((len(names), len(STATISTICS)), torch.nan, device=device)
@@ -214,6 +216,9 @@ class _Functions(TorchFunctionMode):
 def shares_of(values: Tensor, drawn: Tensor, kind: Kind, unit_axis: int) -> tuple[Tensor, Tensor, Tensor]:
     """Which share of a non-linearity's values is 0, of its units dead, of its values saturated.
 
+    The gates of squeeze-and-excitation, maps of one cell, hardly differ from picture to picture, and stand open where
+    their channel is useful: neither dead nor saturated means anything there.
+
     Args:
         values: [B, …], what it says of B pictures.
         drawn: some of the values, [n]: counting zeros takes longer than anything else here.
@@ -226,6 +231,8 @@ def shares_of(values: Tensor, drawn: Tensor, kind: Kind, unit_axis: int) -> tupl
     """
     zeros = (drawn == 0).float().mean()
     dead = saturated = values.new_tensor(torch.nan)
+    if values.shape[2:] == (1, 1):
+        return zeros, dead, saturated
     if kind is Kind.RECTIFIER and values.numel() >= FEWEST * values.shape[unit_axis]:
         others = [axis for axis in range(values.ndim) if axis != unit_axis % values.ndim]
         dead = (values.amax(dim=others) <= 0).float().mean()
@@ -248,7 +255,7 @@ def sample(tensor: Tensor) -> Tensor:
 
 
 def draw(tensor: Tensor, most: int = DRAWN) -> Tensor:
-    """At most so many entries, evenly spread in the order of memory, float32 [n].
+    """A copy of at most so many entries, evenly spread in the order of memory, float32 [n].
 
     >>> draw(torch.zeros(2, 100_000)).shape, draw(torch.zeros(3, 3)).shape
     (torch.Size([8000]), torch.Size([9]))
@@ -256,8 +263,9 @@ def draw(tensor: Tensor, most: int = DRAWN) -> Tensor:
     strides = tensor.stride()
     order = sorted(range(tensor.ndim), key=lambda axis: -strides[axis])
     flat = tensor.detach().permute(order).flatten()  # without a copy
-    # an odd step, or it would meet the same channels or columns again and again
-    return flat[:: -(-len(flat) // most) | 1].float()
+    # an odd step, or it would meet the same channels or columns again and again. A view would keep the whole tensor in
+    # memory until the step has been taken, and change where the next layer works in place
+    return flat[:: -(-len(flat) // most) | 1].to(torch.float32, copy=True)
 
 
 def rms(tensors: Sequence[Tensor]) -> Tensor:

@@ -39,7 +39,7 @@ def read_checks(folder: Path) -> Checked:
     try:
         curves = diagnose_run(folder)
     # a run's folder may be torn in any way, or be of a version of ours whose config lacked keys
-    except (OSError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, OSError, LookupError, TypeError, ValueError) as error:
         notes.append(f"The curves could not be diagnosed: {type(error).__name__}: {error}")
     return Checked(doctor, curves, notes)
 

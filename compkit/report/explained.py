@@ -20,32 +20,41 @@ IN_A_CORNER = 0.6  # share; an even map has 0.06, and maps of few cells 0.4 with
 
 
 def explained_sections(run: RunRecord) -> list[Section]:
-    """What scripts/explain.py and the ends of folds have left in a run's folder; nothing where there is nothing."""
-    paths = sorted(run.folder.glob("fold_*/explained/maps.json"), key=_fold_of)
-    worst = [_read(path) for path in paths]
-    asked = [_read(path) for path in run.folder.glob("explained/*/maps.json")]
+    """What scripts/explain.py and the ends of folds have left in a run's folder; nothing where there is nothing.
+
+    What is missing or damaged is told by a sentence, as the rest of a page does not depend on it.
+    """
+    worst, lost = _read(sorted(run.folder.glob("fold_*/explained/maps.json"), key=_fold_of))
+    asked, lost_asked = _read(sorted(run.folder.glob("explained/*/maps.json")))
     sections = []
-    if any(one["cases"] for one in worst):
-        sections.append(looks(worst))
-    if any(one["cases"] for one in asked):
-        figures = [
-            Figure(f"{_how(asked)} The first picture of each is what the network gets.", _strips(asked))
-        ]
-        sections.append(Section("asked", "Pictures asked for", figures=figures))
+    if worst or lost:
+        sections.append(looks(worst, lost))
+    if asked or lost_asked:
+        caption = f"{_how(asked)} The first picture of each is what the network gets."
+        figures = [Figure(caption, _strips(asked))] if asked else []
+        sections.append(Section("asked", "Pictures asked for", lost_asked, figures))
     return [*sections, *embedding_sections(read_embeddings(run.folder))]
 
 
-def looks(records: Sequence[dict[str, Any]]) -> Section:
-    """The worst mistakes, and which region of each speaks for what."""
+def looks(records: Sequence[dict[str, Any]], lost: Sequence[str] = ()) -> Section:
+    """The worst mistakes, and which region of each speaks for what.
+
+    Args:
+        records: of each fold that has mistakes, its maps.json, see `_read`.
+        lost: sentences about what could not be read.
+    """
+    title = "What the network looked at"
+    if not records:
+        return Section("looks", title, list(lost))
     cases = [case for record in records for case in record["cases"]]
     sentences = [f"The {len(cases)} worst mistakes{_OF[records[0]['task']]}, fold by fold, worst first."]
-    sentences += _where(cases)
+    sentences += [*_where(cases), *lost]
     caption = (
         f"{_how(records)} Left the picture as the network gets it; beside it, bright yellow where most speaks for the "
         "answer below, each map relative to its own maximum. A map shows where, not why, and it is as coarse as "
         "its cells."
     )
-    return Section("looks", "What the network looked at", sentences, [Figure(caption, _strips(records))])
+    return Section("looks", title, sentences, [Figure(caption, _strips(records))])
 
 
 _OF = {
@@ -76,7 +85,7 @@ def _where(cases: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _strips(records: Sequence[dict[str, Any]]) -> list[Markup]:
-    return [_strip(record["folder"], case) for record in records for case in record["cases"]]
+    return [case["strip"] for record in records for case in record["cases"]]
 
 
 def _strip(folder: Path, case: dict[str, Any]) -> Markup:
@@ -109,12 +118,31 @@ def _said(case: dict[str, Any]) -> str:
 
 def _how(records: Sequence[dict[str, Any]]) -> str:
     """By which method the maps were made, once where all are alike."""
-    found = list(dict.fromkeys(record["how"] for record in records if record["cases"]))
+    found = list(dict.fromkeys(record["how"] for record in records))
     return "; ".join(found) + "."
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) | {"folder": path.parent}
+def _read(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The records that have cases, each case with its strip; and sentences about what could not be read."""
+    records: list[dict[str, Any]] = []
+    lost: list[str] = []
+    for path in paths:
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            record: dict[str, Any] = {"task": Task(held["task"]), "how": str(held["how"]), "cases": []}
+            for case in held["cases"]:
+                try:
+                    record["cases"].append(case | {"strip": _strip(path.parent, case)})
+                except OSError as error:
+                    lost.append(f"The maps of {case['id']} are left out: {error}.")
+        # a run's folder may be torn in any way
+        except (OSError, LookupError, TypeError, ValueError) as error:
+            lost.append(f"{path} is damaged, so its maps are left out ({type(error).__name__}: {error}).")
+            continue
+        if record["cases"]:
+            records.append(record)
+    lost = [f"{sentence} python scripts/explain.py run=… makes them anew." for sentence in lost]
+    return records, lost
 
 
 def _fold_of(path: Path) -> int:

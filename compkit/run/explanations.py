@@ -1,6 +1,6 @@
 """What a fold's network looked at in its worst mistakes, and its validation pictures as points in two dimensions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from compkit.data import Draw, Loader
 from compkit.engine import Console, Ranks, choose_precision
+from compkit.engine.batch_search import is_out_of_memory
 from compkit.explain import (
     ExplainSettings,
     Question,
@@ -76,7 +77,8 @@ def explain_fold(
 ) -> None:
     """Explain validation rows of a fold into its folder: explained/ with its maps.json, and embedding.parquet.
 
-    In this process alone, and without a trace in weights, modes or generators.
+    In this process alone, and without a trace in weights, modes or generators. Where memory does not suffice for one
+    picture it is left, and said: a run does not end by what explains it.
 
     Args:
         plan: of the run.
@@ -92,32 +94,66 @@ def explain_fold(
             assert seen.targets is not None, "validation rows have targets"
             spread = _spread(task, seen.table)
             worst = worst_rows(task, seen.targets, seen.values, settings.worst, spread)
-            explain_pictures(folder / "explained", task, trained, seen.take(worst), ranks, console)
+            explain_pictures(
+                folder / "explained", task, trained, seen.take(worst), ranks, console, plan.batch_size
+            )
         if settings.points and len(seen.rows):
             seed = derive_seed(plan.fold_seed, trained.fold)
             chosen = np.random.default_rng(seed).permutation(len(seen.rows))[: settings.points]
             points = seen.take(np.sort(chosen))
-            frame = embed_pictures(plan, trained, points, ranks, seed)
-            if frame is None:
-                console.say(
-                    f"fold {trained.fold}: no drawing of its embeddings: the network has neither a `head` nor a last "
-                    "linear layer whose input could be read, or fewer than two pictures have finite features"
-                )
-            else:
-                write_parquet(folder / "embedding.parquet", frame)
+            _as_memory_allows(
+                lambda size: _draw_points(plan, trained, points, ranks, seed, size, console),
+                int(trained.settings.batch_size),
+                f"fold {trained.fold}: no drawing of its embeddings",
+                console,
+            )
 
 
 def explain_pictures(
-    folder: Path, task: Task, trained: TrainedFold, seen: Seen, ranks: Ranks, console: Console
+    folder: Path,
+    task: Task,
+    trained: TrainedFold,
+    seen: Seen,
+    ranks: Ranks,
+    console: Console,
+    batch_size: int = BATCH,
 ) -> None:
     """Maps of what the fold's network looked at in each picture: NNN.jpg, and maps.json that says of what.
 
-    Files of an earlier call are replaced.
+    Files of an earlier call are replaced. Where memory does not suffice for one picture they stay, which is said.
+
+    Args:
+        folder: where they are written.
+        task: of the competition.
+        trained: the fold.
+        seen: the pictures.
+        ranks: where the model is.
+        console: says what cannot be explained.
+        batch_size: pictures that fit into memory in training; a larger number than `BATCH` changes nothing.
     """
+    _as_memory_allows(
+        lambda size: _write_maps(folder, task, trained, seen, ranks, size, console),
+        min(BATCH, batch_size),
+        f"fold {trained.fold}: no maps of what its network looked at",
+        console,
+    )
+
+
+def _write_maps(
+    folder: Path,
+    task: Task,
+    trained: TrainedFold,
+    seen: Seen,
+    ranks: Ranks,
+    batch_size: int,
+    console: Console,
+) -> None:
+    """Maps of all pictures, made for so many at a time; nothing is written before the last of them."""
     cases: list[dict[str, Any]] = []
+    files: dict[str, bytes] = {}
     how, columns = "", outputs_in_question(task, seen.targets, seen.values, _spread(task, seen.table))
-    images_of = _images(seen, trained, ranks, BATCH)
-    for positions, images in zip(_batches(len(seen.rows), BATCH), images_of, strict=True):
+    images_of = _images(seen, trained, ranks, batch_size)
+    for positions, images in zip(_batches(len(seen.rows), batch_size), images_of, strict=True):
         part, outputs = seen.take(positions), columns[positions]
         asked = [_questions(task, part, position, int(column)) for position, column in enumerate(outputs)]
         found = class_maps(
@@ -134,14 +170,17 @@ def explain_pictures(
         for position, column in enumerate(outputs):
             heats = found.maps[:, position].numpy()
             file = f"{len(cases):03d}.jpg"
-            _write_jpeg(folder / file, strip(pictures[position], list(heats)))
+            files[file] = _jpeg(strip(pictures[position], list(heats)))
             texts = [one.text.format(trained.classes[one.column]) for one in asked[position]]
             truth = None if part.targets is None else part.targets[position]
             said = answer(task, truth, part.values[position], int(column), trained.classes)
             facts = {"id": str(part.table.ids[part.rows[position]]), "fold": trained.fold} | said
             cases.append(facts | {"file": file, "questions": texts} | _places(heats))
+    for file, data in files.items():
+        with atomic_path(folder / file) as temporary:
+            temporary.write_bytes(data)
     write_text(folder / "maps.json", json_text({"task": str(task), "how": how, "cases": cases}))
-    for old in set(folder.glob("*.jpg")) - {folder / case["file"] for case in cases}:
+    for old in set(folder.glob("*.jpg")) - {folder / file for file in files}:
         old.unlink()
 
 
@@ -158,8 +197,27 @@ def answer_rows(
     return seen._replace(values=np.concatenate(said))
 
 
+def _draw_points(
+    plan: Plan,
+    trained: TrainedFold,
+    points: Seen,
+    ranks: Ranks,
+    seed: int,
+    batch_size: int,
+    console: Console,
+) -> None:
+    frame = embed_pictures(plan, trained, points, ranks, seed, batch_size)
+    if frame is None:
+        console.say(
+            f"fold {trained.fold}: no drawing of its embeddings: the network has neither a `head` nor a last "
+            "linear layer whose input could be read, or fewer than two pictures have finite features"
+        )
+    else:
+        write_parquet(plan.folder / f"fold_{trained.fold}" / "embedding.parquet", frame)
+
+
 def embed_pictures(
-    plan: Plan, trained: TrainedFold, seen: Seen, ranks: Ranks, seed: int
+    plan: Plan, trained: TrainedFold, seen: Seen, ranks: Ranks, seed: int, batch_size: int
 ) -> pd.DataFrame | None:
     """Where each picture lies among the others, by the features that the head sees.
 
@@ -168,7 +226,7 @@ def embed_pictures(
         (id of the nearest other picture) and distance (mean cosine distance to the 5 nearest); None without features.
     """
     dtype, found = choose_precision(plan.trainer.precision, ranks.device), []
-    for images in _images(seen, trained, ranks, int(trained.settings.batch_size)):
+    for images in _images(seen, trained, ranks, batch_size):
         with torch.autocast(ranks.device.type, dtype, enabled=dtype is not None):
             features = penultimate_features(trained.model, images).features
         if features is None:
@@ -208,6 +266,27 @@ def _untouched(model: torch.nn.Module) -> Iterator[None]:
         restore_rng(before)
 
 
+def _as_memory_allows(make: Callable[[int], None], size: int, failure: str, console: Console) -> None:
+    """Call `make` with so many pictures at a time, with half as many whenever memory runs out; after one, say so.
+
+    Args:
+        make: called with the number of pictures at a time.
+        size: of the first call.
+        failure: what there will not be, in words.
+        console: says it.
+    """
+    while size:
+        try:
+            return make(size)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            size //= 2
+        # only here, the error being gone, nothing holds what had been computed
+        torch.cuda.empty_cache()
+    console.warn(f"{failure}: memory does not suffice for one picture at a time")
+
+
 def _batches(count: int, size: int) -> list[np.ndarray]:
     return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
 
@@ -238,10 +317,9 @@ def _questions(task: Task, seen: Seen, position: int, column: int) -> list[Quest
     return questions(task, known, seen.values[position], column)
 
 
-def _write_jpeg(path: Path, picture: np.ndarray) -> None:
-    """uint8 [H, W, 3] in RGB order as a small file."""
+def _jpeg(picture: np.ndarray) -> bytes:
+    """uint8 [H, W, 3] in RGB order as the bytes of a small file."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     done, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
     assert done, f"JPEG of an array {picture.shape} {picture.dtype}"
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+    return data.tobytes()

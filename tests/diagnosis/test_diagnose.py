@@ -174,3 +174,40 @@ def test_a_loss_limits_how_many_can_be_wrong(smoothing):
     tied[0, :2] = 0
     least = float(cross_entropy(tied, torch.tensor([1])))
     assert errors_at_most(least, 7, 0.0) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "judged_by, chance, scores", [("accuracy", 1.0, np.ones(20)), ("log_loss", 0.0, np.zeros(20))]
+)
+def test_validation_rows_of_one_class_prove_nothing(judged_by, chance, scores):
+    slowly = ILL["slow"][0].assign(**{f"val_{judged_by}": scores})
+    one_class = facts(judged_by=judged_by, chance=chance, valid_prior=None, val_class_rows=np.array([1000]))
+    assert not fired(diagnose(slowly, one_class)) & {"slow", "chance"}
+    assert "slow" in fired(diagnose(ILL["slow"][0], facts()))
+
+
+def test_losses_of_exactly_zero_are_read_like_others():
+    rose = np.append(np.zeros(15), np.full(5, 1.0))
+    assert "plateau" not in fired(diagnose(history(rose, STUCK, lr=CONSTANT), facts()))
+    from_zero = np.append([0.5, 0.2, 0.0], np.linspace(0.5, 1.2, 17))
+    [found] = [
+        one
+        for one in diagnose(history(falling(end=0.4), from_zero, PAST_BEST), facts())
+        if one.check == "overfit"
+    ]
+    assert found.value is None and "was least in epoch 3, 0, and is" in found.message
+    shaky = np.where(np.arange(20) % 2, 0.9, 0.0)
+    with np.errstate(divide="raise", invalid="raise"):
+        assert "oscillation" in fired(
+            diagnose(history(falling(), shaky, 1 - SHAKY / 2, CONSTANT), facts(valid_prior=None))
+        )
+
+
+@pytest.mark.parametrize("majority, alarm", [(0.9, False), (0.55, True)])
+def test_beside_a_frequent_class_accuracy_alone_does_not_prove_guessing(majority, alarm):
+    """Focal loss: the loss of guessing is not known. 2 % above the majority is what good networks get at 90 %."""
+    scores = np.linspace(majority, majority + 0.02, 20)
+    shares = np.round(1000 * np.array([majority, 1 - majority]))
+    of = facts(prior=None, valid_prior=None, classes=None, chance=majority, val_class_rows=shares)
+    seen = history(falling(), np.full(20, 0.2), scores)
+    assert fired(diagnose(seen, of)) == ({"chance"} if alarm else set())

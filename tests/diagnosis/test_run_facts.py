@@ -8,12 +8,14 @@ import pytest
 import yaml
 
 from compkit.build import build_plan
+from compkit.competition import Folds, resolve_scheme
 from compkit.diagnosis import FoldFacts, diagnose_fold, diagnose_run, show_findings
 from compkit.diagnosis.run_facts import read_folds
 from compkit.engine import Console
 from compkit.pipeline import run
 from compkit.report.diagnosis import diagnosis
 from compkit.report.page import render
+from compkit.types import Task
 
 from ..conftest import QUICK, compose_train
 from .histories import fired
@@ -98,6 +100,32 @@ def test_numbers_of_one_fold_alone_are_an_estimate(tilt, copy):
     shutil.rmtree(folder / "fold_1")
     [record] = read_folds(folder).values()
     assert not record.facts.prior_is_exact and record.facts.prior > 0
+
+
+@pytest.mark.parametrize(
+    "keys, is_forecast",
+    [
+        ({"fold_scheme": "time", "time_column": "day"}, True),
+        ({"fold_scheme": "auto", "time_column": "day"}, True),
+        ({"fold_scheme": "auto", "time_column": "day", "fold_column": "part"}, False),
+        ({"fold_scheme": "random", "time_column": "day"}, False),
+    ],
+)
+def test_a_forecast_trains_on_what_comes_before(tilt, copy, keys, is_forecast):
+    folder = copy(tilt)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["competition"] |= {"fold_column": None} | keys
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    split = pd.read_csv(folder / "folds.csv", dtype={"id": str})
+    split.loc[:11, "fold"] = -1
+    split.to_csv(folder / "folds.csv", index=False)
+    scheme = resolve_scheme(
+        keys["fold_scheme"], Task.REGRESSION, False, True, keys.get("fold_column") is not None
+    )
+    folds = Folds(split["id"].to_numpy(), split["fold"].to_numpy(), None, scheme)
+    assert folds.expanding == is_forecast
+    for fold, record in read_folds(folder).items():
+        assert record.facts.train_rows == len(folds.train_rows(fold))
 
 
 def test_pictures_of_one_subject_count_once(digits, copy):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from compkit.report import write_report
 from compkit.report.embeddings import embedding_sections
 from compkit.report.explained import explained_sections
 from compkit.report.records import read_run
@@ -81,6 +82,27 @@ def test_a_few_maps_and_none_with_mass_prove_nothing(tmp_path):
     folder = write_run(tmp_path / "none")
     write_maps(folder, border=None, corner=None)
     assert "No map has any mass" in explained_sections(read_run(folder))[0].sentences[1]
+
+
+def test_a_missing_picture_leaves_its_case_out(tmp_path):
+    folder = write_run(tmp_path / "run")
+    write_maps(folder)
+    (folder / "fold_0" / "explained" / "003.jpg").unlink()
+    (looks,) = explained_sections(read_run(folder))
+    assert len(looks.figures[0].charts) == 7 and "The 7 worst" in looks.sentences[0]
+    assert f"The maps of {NASTY}3 are left out" in looks.sentences[-1] and "explain.py" in looks.sentences[-1]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"cases": []}', '{"task": "odd", "how": "", "cases": []}',
+                                     '{"task": "multiclass", "how": "", "cases": [{}]}'])  # fmt: skip
+@pytest.mark.parametrize("place", ["fold_0/explained", "explained/asked_0"])
+def test_damaged_maps_are_named_and_the_page_is_written(tmp_path, place, content):
+    folder = write_run(tmp_path / "run")
+    (folder / place).mkdir(parents=True)
+    (folder / place / "maps.json").write_text(content)
+    (section,) = explained_sections(read_run(folder))
+    assert "maps.json is damaged" in section.sentences[0] and not section.figures
+    assert "maps.json is damaged" in write_report(folder, None).read_text()
 
 
 def test_every_point_is_drawn_and_wrong_ones_have_a_ring():

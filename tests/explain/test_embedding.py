@@ -1,12 +1,14 @@
 """Features: the right ones are read, neighbours by brute force, drawings that keep groups together."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import cdist
 from torch import nn
 
-from compkit.explain import nearest_neighbours, penultimate_features, reduce_features
+from compkit.explain import ExplainSettings, nearest_neighbours, penultimate_features, reduce_features
 from compkit.models import ArcFaceHead, AvgPool, BNNeck, Classifier, LinearHead, MLPHead, NoNeck
 
 from .networks import Corner, InPlace
@@ -55,6 +57,29 @@ def test_neighbours_equal_brute_force():
     near = nearest_neighbours(features)
     assert np.array_equal(near.nearest, distance.argmin(axis=1))
     np.testing.assert_allclose(near.distance, np.sort(distance, axis=1)[:, :5].mean(axis=1))
+
+
+def test_neighbours_in_blocks_are_those_of_all_pairs():
+    """More pictures than two blocks hold, and never all their distances in memory."""
+    features, _ = groups(500, 5, dims=16)
+    distance = cdist(features, features, "cosine")
+    np.fill_diagonal(distance, np.inf)
+    tracemalloc.start()
+    near = nearest_neighbours(features)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(near.nearest, distance.argmin(axis=1))
+    np.testing.assert_allclose(near.distance, np.sort(distance, axis=1)[:, :5].mean(axis=1), atol=1e-12)
+    assert peak < distance.nbytes
+
+
+@pytest.mark.parametrize("points", [20_001, "50000"])
+def test_more_points_than_can_be_drawn_are_refused(points):
+    with pytest.raises(
+        ValueError, match=r"explain\.points: got \d+; expected at most 20000.*Set explain\.points="
+    ):
+        ExplainSettings(points=points)
+    assert ExplainSettings(points=20_000).points == 20_000
 
 
 def test_few_pictures_and_zeros():

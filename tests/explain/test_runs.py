@@ -15,6 +15,7 @@ from compkit.build import build_plan
 from compkit.pipeline import run
 from compkit.report.explained import explained_sections
 from compkit.report.records import read_run
+from compkit.run import explanations
 
 from ..commands import call_here
 from ..conftest import QUICK, compose_train
@@ -150,6 +151,56 @@ def test_a_network_without_gradients_has_no_maps_and_says_so(trained):
     folder = trained("unfeeling", f"model._target_={TRUST}.Unfeeling", "train_folds=[0]")
     assert not (folder / "fold_0" / "explained" / "maps.json").exists()
     assert "no maps of its mistakes: its outputs have no gradient" in (folder / "train.log").read_text()
+
+
+def fails_above(real, most, sizes, error=torch.OutOfMemoryError):
+    """A function of (model, images, …) for which memory suffices up to so many images."""
+
+    def call(model, images, *rest):
+        sizes.append(len(images))
+        if len(images) > most:
+            raise error("DefaultCPUAllocator: can't allocate memory")
+        return real(model, images, *rest)
+
+    return call
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
+def test_where_memory_is_short_fewer_pictures_are_explained_at_a_time(trained, monkeypatch, error):
+    maps, features = [], []
+    monkeypatch.setattr(explanations, "class_maps", fails_above(explanations.class_maps, 1, maps, error))
+    real = explanations.penultimate_features
+    monkeypatch.setattr(explanations, "penultimate_features", fails_above(real, 6, features, error))
+    short = trained(f"short_{error.__name__}", "train_folds=[0]", "predict_test=false")
+    assert maps[:3] == [4, 2, 1] and set(maps[3:]) == {1}
+    assert features[:3] == [16, 8, 4] and max(features[3:]) == 4
+    found, want = (cases(folder / "fold_0" / "explained") for folder in (short, trained("digits")))
+    assert [case["id"] for case in found[: len(want)]] == [case["id"] for case in want]
+    for one, other in zip(found, want, strict=False):
+        assert one["border"] == pytest.approx(other["border"], abs=2e-3)
+    assert "memory" not in (short / "train.log").read_text()
+
+
+def test_a_run_ends_well_where_memory_suffices_for_no_map(trained, monkeypatch):
+    sizes = []
+    for name in ("class_maps", "penultimate_features"):
+        monkeypatch.setattr(explanations, name, fails_above(None, 0, sizes))
+    folder = trained("none", "train_folds=[0]", "batch_size=2")
+    assert sizes[:2] == [2, 1]  # no more than in training
+    assert (folder / "test.parquet").is_file() and (folder / "fold_0" / "scores.json").is_file()
+    assert (
+        not (folder / "fold_0" / "explained").exists()
+        and not (folder / "fold_0" / "embedding.parquet").exists()
+    )
+    said = " ".join((folder / "train.log").read_text().split())
+    for what in ("no maps of what its network looked at", "no drawing of its embeddings"):
+        assert f"{what}: memory does not suffice for one picture at a time" in said
+
+
+def test_other_errors_of_an_explanation_are_not_hidden(trained, monkeypatch):
+    monkeypatch.setattr(explanations, "class_maps", lambda *_: torch.ones(2) @ torch.ones(3))
+    with pytest.raises(RuntimeError, match="size"):
+        trained("broken", "train_folds=[0]", "predict_test=false")
 
 
 def test_the_report_s_chapters(trained):

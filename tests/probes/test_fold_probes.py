@@ -12,7 +12,8 @@ from compkit.data import Mixing
 from compkit.optim import EMA
 from compkit.probes import STATISTICS, read_probes
 from compkit.probes.dynamics import change, merit
-from compkit.probes.fold_probes import FoldProbes, NoProbes, start_probes
+from compkit.probes.entered import smaller
+from compkit.probes.fold_probes import PER_EPOCH, PER_RUN, FoldProbes, NoProbes, interval, start_probes
 from compkit.types import Task
 
 from ..engine.conftest import run_fit, tiny_net  # noqa: F401
@@ -193,3 +194,23 @@ def test_merit_and_change_by_hand():
     moved = np.array([[0.0, 1.0], [0.1, 0.9]])
     assert change(values, moved, Task.MULTICLASS) == pytest.approx(0.25)
     assert change(values, moved, Task.REGRESSION) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 6])
+def test_pictures_of_any_channels_are_made_smaller(channels):
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 64, 128, channels), dtype=np.uint8)
+    got = smaller(pictures)
+    assert got.shape == (2, 48, 96, channels) and got.dtype == np.uint8
+    # three quarters: each pixel is the mean of four thirds by four thirds
+    want = pictures.repeat(3, axis=1).repeat(3, axis=2).reshape(2, 48, 4, 96, 4, channels).mean(axis=(2, 4))
+    assert np.abs(got - want).max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize(
+    "every, windows, epochs",
+    [(50, 10, 5000), (1, 7, 1), (1, 1, 40), (3, 100, 299), (50, 10_000, 301), (25, 33, 20)],
+)
+def test_no_run_is_probed_more_often_than_it_may(every, windows, epochs):
+    probed = np.arange(windows * epochs) % interval(every, windows, epochs) == 0
+    assert probed.sum() <= PER_RUN and probed.reshape(epochs, windows).sum(axis=1).max() <= PER_EPOCH
+    assert interval(every, windows, epochs) >= every

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from compkit.probes import EDGES, STATISTICS, LayerWatch, choose_layers, log_histograms
+from compkit.probes.layers import MAX_LAYERS
+from compkit.probes.watch import draw
 from compkit.types import Targets
 
 COLUMN = {name: number for number, name in enumerate(STATISTICS)}
@@ -190,6 +192,64 @@ def test_histograms_count_as_numpy_does():
     odd = torch.tensor([0.0, 1e-30, 1e30, math.inf, math.nan])
     assert log_histograms([odd])[0, [0, -1]].tolist() == pytest.approx([2 / 3, 1 / 3])
     assert log_histograms([torch.tensor([math.nan])]).isnan().all()
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_what_is_kept_is_small_and_stays_as_it_was(precision):
+    net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True)).to(precision)
+    watch, images = LayerWatch(choose_layers(net)), torch.randn(16, 3, 40, 40, dtype=precision)
+    with torch.no_grad(), watch.forward(images, TARGETS):
+        net(images)
+        want = draw(net[1](net[0](images)))
+    [norm, _] = watch.seen["1"]
+    assert torch.equal(norm.drawn, want) and (norm.drawn < 0).any()
+    kept = [seen.drawn.untyped_storage().nbytes() for calls in watch.seen.values() for seen in calls]
+    assert max(kept) <= 4 * 8192
+
+
+class Gated(nn.Module):
+    """A convolution with squeeze-and-excitation, whose gates all stand open."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.act = nn.Conv2d(3, 8, 3), nn.ReLU()
+        self.squeeze, self.bend, self.excite = nn.Conv2d(8, 4, 1), nn.ReLU(), nn.Conv2d(4, 8, 1)
+        self.gate = nn.Sigmoid()
+        nn.init.constant_(self.squeeze.bias, -99.0)
+        nn.init.constant_(self.excite.bias, 99.0)
+
+    def forward(self, images):
+        maps = self.act(self.conv(images))
+        return maps * self.gate(self.excite(self.bend(self.squeeze(maps.mean((2, 3), keepdim=True)))))
+
+
+def test_gates_of_whole_maps_are_neither_dead_nor_saturated():
+    net = Gated()
+    watch = LayerWatch(choose_layers(net))
+    with watch.forward(torch.zeros(16, 3, 9, 9), TARGETS):
+        net(torch.randn(16, 3, 9, 9))
+    look = watch.look()
+    row = dict(zip(look.names, look.statistics, strict=True))
+    assert row["bend"][COLUMN["zero_share"]] == 1 and row["bend"][COLUMN["dead_share"]].isnan()
+    assert row["gate"][COLUMN["saturated_share"]].isnan() and row["act"][COLUMN["dead_share"]] == 0
+
+
+def test_of_many_entries_first_and_head_are_kept():
+    """150 modules, and as many functions behind them."""
+    parts = nn.ModuleList([nn.Linear(2, 2) for _ in range(MAX_LAYERS)])
+    net = nn.ModuleDict({"parts": parts, "head": nn.Linear(2, 2)})
+    net.register_parameter("unused", nn.Parameter(torch.zeros(3)))
+    layers = [one for one in choose_layers(net, most=999) if one.name != "parts.7"]
+    watch, hidden = LayerWatch(layers), torch.randn(16, 2)
+    with watch.forward(torch.zeros(16, 2), TARGETS):
+        for part in parts:
+            hidden = torch.relu(part(hidden))
+        net["head"](hidden)
+    names = watch.look().names
+    assert len(names) == MAX_LAYERS == len(set(names))
+    assert names[0] == "parts.0" and names[-1] == "head"
+    places = [list(watch.seen).index(name) for name in names]
+    assert set(np.diff(places)) <= {2, 3} and places == sorted(places)
 
 
 def test_of_many_layers_some_are_taken_evenly():

@@ -102,3 +102,9 @@ def test_a_config_that_curves_cannot_be_diagnosed_with_is_named_among_the_notes(
     found = read_checks(folder)
     assert found.curves is None and "could not be diagnosed" in found.notes[0]
     assert "could not be diagnosed" in page_of(write_report(folder, None)).sections[""]
+
+
+def test_a_number_that_no_rule_foresaw_is_named_among_the_notes(make_run, monkeypatch):
+    monkeypatch.setattr("compkit.report.checks.diagnose_run", lambda folder: 1 / 0)
+    found = read_checks(make_run(rows=30))
+    assert found.curves is None and "could not be diagnosed: ZeroDivisionError" in found.notes[0]
