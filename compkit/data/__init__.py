@@ -5,7 +5,7 @@ from compkit.data.decode import decode_image, is_deep
 from compkit.data.mixing import Mix, Mixing, NoMixing
 from compkit.data.order import Draw, Size, evaluation_draws, training_windows
 from compkit.data.pk import PKSampler
-from compkit.data.preprocessing import Preprocessing
+from compkit.data.preprocessing import Preprocessing, resized
 from compkit.data.samplers import EffectiveNumberSampler, FrequencySampler, Sampler, Shuffle, WeightedSampler
 from compkit.data.scale import FixedScale, MultiScale, ProgressiveScale, VaryingScale, batch_size_at
 from compkit.data.scaling import (
@@ -51,6 +51,7 @@ __all__ = [
     "is_deep",
     "measure",
     "percentiles",
+    "resized",
     "stack",
     "training_windows",
 ]

@@ -11,6 +11,18 @@ from torch import Tensor
 from compkit.data.decode import decode_image
 
 
+def resized(image: np.ndarray, height: int, width: int, interpolation: int) -> np.ndarray:
+    """cv2.resize of [H, W, C], which drops the axis of one channel and averages areas of four at most.
+
+    >>> resized(np.zeros((200, 200, 6), np.uint8), 96, 96, cv2.INTER_AREA).shape
+    (96, 96, 6)
+    """
+    if image.shape[2] <= 4:
+        return cv2.resize(image, (width, height), interpolation=interpolation).reshape(height, width, -1)
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
+    return np.stack([cv2.resize(one, (width, height), interpolation=interpolation) for one in planes], axis=2)
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """From files to a normalised tensor: one object, saved with the weights and used again by every command.
@@ -62,8 +74,7 @@ class Preprocessing:
             return image
         shrinks = image.shape[0] >= height and image.shape[1] >= width
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        resized = cv2.resize(image, (width, height), interpolation=method)
-        return resized.reshape(height, width, self.channels)
+        return resized(image, height, width, method)
 
     def normalise(self, images: Tensor) -> Tensor:
         """(squeezed pixel - mean) / std on the batch's device.

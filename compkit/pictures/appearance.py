@@ -5,6 +5,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from compkit.data import resized
+
 REDUCED_PX = (
     256  # longest side of the grey copy whose sharpness is measured; smaller pictures stay as they are
 )
@@ -95,13 +97,13 @@ def reduced(image: np.ndarray, longest: int = REDUCED_PX) -> np.ndarray:
     factor = max(height, width) // longest
     if factor > 1 and min(height, width) >= factor:
         height, width = height // factor, width // factor
-        image = _resized(
+        image = resized(
             image[: height * factor, : width * factor], height, width, interpolation=cv2.INTER_AREA
         )
     scale = longest / max(height, width)
     if scale < 1:
         height, width = max(1, round(height * scale)), max(1, round(width * scale))
-        image = _resized(image, height, width, interpolation=cv2.INTER_LINEAR)
+        image = resized(image, height, width, interpolation=cv2.INTER_LINEAR)
     return image
 
 
@@ -174,17 +176,6 @@ def _steps(image: np.ndarray) -> tuple[int, int]:
     """Odd distances of sampled rows and columns."""
     height, width = image.shape[:2]
     return max(1, height // SAMPLES) | 1, max(1, width // SAMPLES) | 1
-
-
-def _resized(image: np.ndarray, height: int, width: int, interpolation: int) -> np.ndarray:
-    """cv2.resize, which drops the axis of a single channel and refuses more than four here and there."""
-    if image.shape[2] > 4:
-        planes = [
-            cv2.resize(np.ascontiguousarray(plane), (width, height), interpolation=interpolation)
-            for plane in np.moveaxis(image, 2, 0)
-        ]
-        return np.stack(planes, axis=2)
-    return cv2.resize(image, (width, height), interpolation=interpolation).reshape(height, width, -1)
 
 
 def _mean_std(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

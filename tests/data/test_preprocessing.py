@@ -82,3 +82,13 @@ def test_round_trip_through_json():
 def test_refuses(changes, words):
     with pytest.raises(ValueError, match=words):
         preprocessing(**changes)
+
+
+def test_pictures_of_many_channels_are_shrunk_as_three_are():
+    """OpenCV averages areas of four channels at most."""
+    image = np.random.default_rng(0).integers(0, 256, (50, 70, 6), dtype=np.uint8)
+    whole = preprocessing(channels=6, mean=(0.5,) * 6, std=(0.5,) * 6, height=24, width=32).resize(image)
+    half = preprocessing(channels=3, height=24, width=32)
+    np.testing.assert_array_equal(
+        whole, np.concatenate([half.resize(image[..., :3]), half.resize(image[..., 3:])], axis=2)
+    )

@@ -392,6 +392,7 @@ HEALTHY = [
     ),
     ("+augment.mirror={_target_:albumentations.HorizontalFlip,p:0.95}",),
     ("loss=hinge", "batch_size=2"),
+    ("schedule=constant", "schedule.warmup_epochs=2", "limit=200", "batch_size=8"),
     ("model/head=arcface", "mixing=mixup_cutmix", "averaging=ema"),
     ("model/neck=bnneck", "loss=bag_of_tricks", "optimizer=lamb"),
     ("competition=mosaic", "augment=heavy", "sampler=balanced"),

@@ -153,7 +153,8 @@ def schedule(bench: Bench) -> list[Finding]:
                 f"{TOO_SLOW:g} to {TOO_FAST:g}",
             )
         ]
-    is_rising = (np.diff(factors) >= 0).all() and factors[-1] > 2 * factors[0]
+    late = factors[int(0.8 * len(factors))]
+    is_rising = (np.diff(factors) >= 0).all() and factors[-1] > 1.1 * late
     if len(factors) >= FEW and is_rising:
         return [
             doubted(
