@@ -36,12 +36,12 @@ def inspect_data(plan: Plan, run: str | None, output: str | None, overwrite: boo
     with Console() as console:
         competition = plan.competition
         oof = None if run is None else read_predictions(Path(run).expanduser())
+        if oof is not None:  # a table is read in no time, its pictures may take hours
+            require_own_rows(oof, competition.read_train(plan.limit), str(run))
         parts = "train and test" if plan.predict_test and competition.test_images is not None else "train"
         console.say(f"{competition.name}: decoding every picture of {parts} once")
         with console.epoch(0, "decoding") as bar:
             found = inspect(plan, oof, cpu_cores(), progress=lambda done, total: bar.advance(1))
-        if oof is not None:
-            require_own_rows(oof, found.table, str(run))
         folder = plan.folder.parent / "inspection" if output is None else Path(output).expanduser()
         page = write_inspection(found, competition, folder if overwrite else free_folder(folder))
         tell(found.findings, console)

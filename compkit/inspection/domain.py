@@ -13,7 +13,7 @@ from compkit.pictures.measure import Measured
 CHECK = "train against test"
 DIFFERENT, MENTIONED = 0.8, 0.6  # AUC whose lower end is told as WARN, as INFO
 MOST_ROWS = 5000  # of each part
-LEAST_ROWS = 30
+LEAST_ROWS, LEAST_GROUPS = 30, 10  # of each part
 
 
 def compare_domains(
@@ -31,6 +31,10 @@ def compare_domains(
     chosen = [_drawn(measured) for measured, _ in parts]
     if min(map(len, chosen)) < LEAST_ROWS:
         return Finding(CHECK, Status.SKIP, f"fewer than {LEAST_ROWS} readable pictures in a part")
+    different = [len(np.unique(of[rows])) for (_, of), rows in zip(parts, chosen, strict=True)]
+    if min(different) < LEAST_GROUPS:
+        message = f"too few groups to judge: {different[0]} of training and {different[1]} of test pictures"
+        return Finding(CHECK, Status.SKIP, message, expected=f"at least {LEAST_GROUPS} of each")
     formats = _formats(train, test)
     columns = pd.concat(
         [

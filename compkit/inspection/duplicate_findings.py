@@ -28,6 +28,7 @@ def duplicate_findings(
         _conflicts(duplicates, ids, targets),
         _torn(duplicates, ids, rows, fold),
         _across(duplicates, ids, rows),
+        *_look_alikes(duplicates, ids),
     ]
 
 
@@ -83,11 +84,16 @@ def _conflicts(duplicates: Duplicates, ids: np.ndarray, targets: np.ndarray) -> 
     exact = sum(edge.how == "exact" for edge in found)
     pairs = [[str(ids[edge.one]), str(ids[edge.other])] for edge in found]
     message = (
-        f"{len(found)} pairs of duplicates have different labels, {exact} of them equal pixels: "
-        f"{_named(pairs)}; at least one label of each is wrong"
+        f"{len(found)} pairs of duplicates have different labels, {exact} of them equal pixels"
+        + ", of which at least one label is wrong" * bool(exact)
+        + f": {_named(pairs)}"
     )
-    remedy = "look at the pairs on the page and correct the label, or drop both rows."
-    return Finding(check, Status.WARN, message, len(found), expected, remedy, {"pairs": pairs[:LISTED]})
+    remedy = "look at the pairs on the page and correct the label, or drop both rows"
+    if exact < len(found):
+        remedy += (
+            "; if near ones differ in what the label is about, they are no duplicates: group_duplicates=false"
+        )
+    return Finding(check, Status.WARN, message, len(found), expected, f"{remedy}.", {"pairs": pairs[:LISTED]})
 
 
 def _torn(duplicates: Duplicates, ids: np.ndarray, rows: int, fold: np.ndarray | None) -> Finding:
@@ -122,6 +128,20 @@ def _across(duplicates: Duplicates, ids: np.ndarray, rows: int) -> Finding:
         "these ids (duplicate_groups.csv)."
     )
     return Finding(check, Status.WARN, message, len(test), expected, remedy, {"pairs": pairs[:LISTED]})
+
+
+def _look_alikes(duplicates: Duplicates, ids: np.ndarray) -> list[Finding]:
+    """Near pairs that were not taken for duplicates; nothing without any."""
+    count = len(duplicates.look_alikes)
+    if not count:
+        return []
+    pairs = [[str(ids[edge.one]), str(ids[edge.other])] for edge in duplicates.look_alikes]
+    message = (
+        f"{count} pairs look the same, but their labels agree no more often than by chance, so they are not taken for "
+        f"duplicates: {_named(pairs)}; what decides the label is small"
+    )
+    evidence = {"pairs": pairs[:LISTED]}
+    return [Finding("pictures look alike", Status.INFO, message, count, evidence=evidence)]
 
 
 def _named(groups: list[list[str]], most: int = 3) -> str:

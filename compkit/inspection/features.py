@@ -17,6 +17,8 @@ NUMBERS = 3  # runs of digits in it
 LONGEST = 18  # digits of such a number that count
 FEW = 50  # a text column with more different cells is no category
 NAMED = 200  # classes looked for in file names
+MOST_COLUMNS = 50  # of a table, the first ones; each costs some trees
+LARGEST = 1e30  # of a cell: trees take numbers of 32 bits, and no infinite ones
 
 
 def outside_families(
@@ -110,19 +112,24 @@ def _class_in_name(stems: Sequence[str], classes: Sequence[str]) -> list[float]:
 
 
 def metadata_columns(table: Table, test: Table | None, competition: Competition) -> dict[str, pd.DataFrame]:
-    """Columns that training and test rows have, each a family of its own; ids, groups and labels are none.
+    """The first columns that training and test rows have, each a family of its own.
 
     Numbers stay numbers, categories become whole numbers, and other text how long it is.
     """
-    if test is None:
-        return {}
-    used = used_columns(competition)
-    names = [str(name) for name in table.frame if name in test.frame and name not in used]
+    names = metadata_names(table, test, competition)[:MOST_COLUMNS]
     return {f"column {name}": pd.DataFrame({name: as_numbers(table.frame[name])}) for name in names}
 
 
+def metadata_names(table: Table, test: Table | None, competition: Competition) -> list[str]:
+    """Names of the columns that training and test rows have; ids, groups and labels are none."""
+    if test is None:
+        return []
+    used = used_columns(competition)
+    return [str(name) for name in table.frame if name in test.frame and name not in used]
+
+
 def used_columns(competition: Competition) -> set[str | None]:
-    """Columns that are ids, labels, groups, folds or choose rows."""
+    """Columns that are ids, labels, groups, times, folds or choose rows."""
     return {
         competition.id_column,
         competition.test_id_column,
@@ -131,6 +138,7 @@ def used_columns(competition: Competition) -> set[str | None]:
         competition.class_column,
         competition.subject_column,
         competition.group_column,
+        competition.time_column,
         competition.fold_column,
         *competition.train_rows,
         *competition.test_rows,
@@ -138,17 +146,18 @@ def used_columns(competition: Competition) -> set[str | None]:
 
 
 def as_numbers(column: pd.Series) -> np.ndarray:
-    """A column of cells as float [N]; empty cells are -1 among categories and the least number among numbers.
+    """A column of cells as float [N], none beyond ±1e30; empty cells are -1 among categories, the least of numbers.
 
     >>> as_numbers(pd.Series(["1", "2.5", ""])).tolist(), as_numbers(pd.Series(["b", "a", "b"])).tolist()
     ([1.0, 2.5, 0.0], [1.0, 0.0, 1.0])
     """
     if not pd.api.types.is_string_dtype(column) and column.dtype != object:
-        return column.astype("int64").to_numpy(float) if column.dtype.kind == "M" else column.to_numpy(float)
+        values = column.astype("int64") if column.dtype.kind == "M" else column
+        return np.clip(values.to_numpy(float), -LARGEST, LARGEST)
     text = column.astype(str).str.strip()
     numbers = pd.to_numeric(text.where(text != ""), errors="coerce")
     if numbers.notna().sum() == (text != "").sum() and numbers.notna().any():
-        return numbers.fillna(numbers.min() - 1).to_numpy(float)
+        return np.clip(numbers.fillna(numbers.min() - 1).to_numpy(float), -LARGEST, LARGEST)
     if text.nunique() > FEW:
         return text.str.len().to_numpy(float)
     return (pd.Categorical(text).codes - (text == "").to_numpy()).astype(float)

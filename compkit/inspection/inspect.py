@@ -15,7 +15,13 @@ from compkit.inspection.label_issues import CHECK, LabelIssues, find_label_issue
 from compkit.inspection.label_names import label_findings
 from compkit.inspection.pixels import find_mark, mark_finding
 from compkit.inspection.shortcuts import probe_shortcuts
-from compkit.inspection.summary import class_finding, file_findings, fold_findings
+from compkit.inspection.summary import (
+    NOT_SPLIT,
+    class_finding,
+    file_findings,
+    fold_findings,
+    require_readable,
+)
 from compkit.pictures.duplicates import Duplicates, find_duplicates
 from compkit.pictures.measure import Measured, measure_pictures
 from compkit.results import OutOfFold
@@ -32,7 +38,7 @@ class Inspection:
         table, test: training and test rows; test None without a test set.
         train_seen, test_seen: what was measured of them.
         duplicates: of the rows of both, the training rows first.
-        folds: of the readable training rows, or why none can be made.
+        folds: of the readable training rows, or why there are none.
         oof, issues: a run's out-of-fold predictions and the labels they contradict; None without a run.
         findings: all, in the order of the page.
     """
@@ -70,7 +76,8 @@ def inspect(
         progress: called with (pictures done, of so many) of each part.
 
     Raises:
-        FileNotFoundError, ValueError: the tables cannot be read; pictures that cannot are findings.
+        FileNotFoundError, ValueError: the tables cannot be read, or not one of the training pictures; some that cannot
+            are a finding.
     """
     competition = plan.competition
     table = competition.read_train(plan.limit)
@@ -78,6 +85,7 @@ def inspect(
     test = competition.read_test(plan.limit) if has_test else None
     channels, max_value = competition.channels, competition.max_value
     train_seen = measure_pictures(table, channels, max_value, threads, progress)
+    require_readable(train_seen, competition.train_images)
     test_seen = None if test is None else measure_pictures(test, channels, max_value, threads, progress)
     duplicates = find_duplicates(
         both_files(table, test),
@@ -87,20 +95,20 @@ def inspect(
         max_value,
     )
     readable = np.flatnonzero(train_seen.readable)
-    folds = plan_folds(plan, table.take(readable), duplicates.own[readable])
+    planned = plan_folds(plan, table.take(readable), duplicates.own[readable])
     found = Inspection(
         table,
         test,
         train_seen,
         test_seen,
         duplicates,
-        folds,
+        NOT_SPLIT if plan.full_data else planned,
         oof,
         None if oof is None else find_label_issues(oof),
         findings=[],
     )
     found.findings.extend(_data_findings(found, competition))
-    found.findings.extend(_learning_findings(found, competition, threads))
+    found.findings.extend(_learning_findings(found, planned, competition, threads))
     return found
 
 
@@ -148,13 +156,19 @@ def _data_findings(found: Inspection, competition: Competition) -> list[Finding]
     ]
 
 
-def _learning_findings(found: Inspection, competition: Competition, threads: int) -> list[Finding]:
-    """What small models and a run's predictions say."""
+def _learning_findings(
+    found: Inspection, planned: Folds | str, competition: Competition, threads: int
+) -> list[Finding]:
+    """What small models and a run's predictions say.
+
+    Args:
+        planned: folds whose groups stay whole here, whether or not the run splits.
+    """
     table, seen = found.table, found.train_seen
     rows, readable = len(table), np.flatnonzero(seen.readable)
     own = np.full(rows, -1)
-    if isinstance(found.folds, Folds) and found.folds.groups is not None:
-        own[readable] = np.unique(found.folds.groups, return_inverse=True)[1]
+    if isinstance(planned, Folds) and planned.groups is not None:
+        own[readable] = np.unique(planned.groups, return_inverse=True)[1]
     own = np.where(own < 0, rows + np.arange(rows), own)
     groups = merge_groups([found.duplicates.groups[:rows], own])
     kept, kept_seen = table.take(readable), seen.take(readable)

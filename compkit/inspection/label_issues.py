@@ -40,8 +40,8 @@ class LabelIssues(NamedTuple):
     noise: float | None
 
 
-def confident_joint(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """How often a picture labelled i is with confidence a j, int64 [C, C].
+def confident_classes(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """The class that each picture has with confidence, int64 [N]; -1 for none.
 
     With confidence: its probability of j is at least the mean one of those labelled j; of several such j the likeliest.
 
@@ -52,18 +52,9 @@ def confident_joint(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
     Source: Northcutt, Jiang and Chuang 2021, Confident Learning, arXiv:1911.00068, section 3.1, eq. 1.
 
     >>> probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7], [0.2, 0.8]])
-    >>> confident_joint(np.array([0, 0, 0, 1, 1]), probs).tolist()
-    [[2, 1], [0, 1]]
+    >>> confident_classes(np.array([0, 0, 0, 1, 1]), probs).tolist()
+    [0, 0, 1, -1, 1]
     """
-    found = confident_classes(targets, probs)
-    sure = found >= 0
-    joint = np.zeros((probs.shape[1],) * 2, dtype=np.int64)
-    np.add.at(joint, (targets[sure], found[sure]), 1)
-    return joint
-
-
-def confident_classes(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """The class that each picture has with confidence, int64 [N]; -1 for none."""
     counts = np.bincount(targets, minlength=probs.shape[1])
     own = np.bincount(targets, weights=probs[np.arange(len(targets)), targets], minlength=probs.shape[1])
     # nobody is labelled with an empty class, so nothing says what confidence in it would be
@@ -72,22 +63,25 @@ def confident_classes(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(over.max(axis=1)), over.argmax(axis=1), -1)
 
 
-def noise_share(joint: np.ndarray, counts: np.ndarray) -> float:
-    """The share of wrong labels that a confident joint says, each class weighted by how often it is given.
+def noise_share(targets: np.ndarray, found: np.ndarray) -> float:
+    """The share of wrong labels that confident classes say, each given class weighted by how often it is given.
 
     Args:
-        joint: of `confident_joint`, [C, C].
-        counts: pictures labelled with each class, [C].
+        targets: given classes, int64 [N].
+        found: of `confident_classes`, int64 [N].
 
-    Source: as above, eq. 2.
+    Source: as above, eq. 2, of which only the diagonal and the sums of rows of the joint are needed.
 
-    >>> noise_share(np.array([[2, 1], [0, 1]]), np.array([3, 2])).__round__(3)
+    >>> round(noise_share(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, -1, 1])), 3)
     0.2
     """
-    rows = joint.sum(axis=1)
-    known = rows > 0
-    right = np.diag(joint)[known] / rows[known]
-    return float(((1 - right) * counts[known]).sum() / counts[known].sum())
+    counts = np.bincount(targets)
+    sure, right = (
+        np.bincount(targets[rows], minlength=len(counts)) for rows in (found >= 0, found == targets)
+    )
+    known = sure > 0
+    wrong = 1 - right[known] / sure[known]
+    return float((wrong * counts[known]).sum() / counts[known].sum())
 
 
 def find_label_issues(oof: OutOfFold) -> LabelIssues:
@@ -136,14 +130,13 @@ def label_finding(issues: LabelIssues, oof: OutOfFold) -> Finding:
 
 
 def _class_issues(targets: np.ndarray, probs: np.ndarray, output: int) -> tuple[list[Issue], float]:
-    """Rows off the diagonal of the confident joint, and the noise that it says."""
+    """Rows whose confident class is another than the given one, and the noise that it says."""
     found = confident_classes(targets, probs)
     rows = np.flatnonzero((found >= 0) & (found != targets))
     every = np.arange(len(targets))
     margin = probs[every, np.maximum(found, 0)] - probs[every, targets]
     issues = [Issue(int(row), output, int(targets[row]), int(found[row]), float(margin[row])) for row in rows]
-    counts = np.bincount(targets, minlength=probs.shape[1])
-    return issues, noise_share(confident_joint(targets, probs), counts)
+    return issues, noise_share(targets, found)
 
 
 def _far_numbers(oof: OutOfFold) -> list[Issue]:

@@ -48,13 +48,18 @@ def _class_names(classes: Sequence[str], task: Task) -> Finding:
 
 
 def plain_name(name: str) -> str:
-    """A class's name without what is easily mistyped; a single letter keeps its case, as a and A may be two classes.
+    """A class's name without what is easily mistyped.
 
-    >>> plain_name(" Cat"), plain_name("cat_"), plain_name("07"), plain_name("A")
-    ('cat', 'cat', '7', 'A')
+    A single character stays as it is, as a and A may be two classes; so does a hyphen at the end of a word: A and A-.
+
+    >>> plain_name(" Cat"), plain_name("cat_"), plain_name("07"), plain_name("A"), plain_name("-1.0")
+    ('cat', 'cat', '7', 'A', '-1')
     """
-    text = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip() or name
-    if re.fullmatch(r"\d+(\.0+)?", text):
+    if len(name.strip()) == 1:
+        return name.strip()
+    joined = re.sub(r"(?<=[^\W_])-+(?=[^\W_])", " ", unicodedata.normalize("NFKC", name))
+    text = re.sub(r"[\s_]+", " ", joined).strip() or name
+    if re.fullmatch(r"-?\d+(\.0+)?", text):
         return str(int(float(text))) if len(text) < 16 else text
     return text if len(text) == 1 else text.casefold()
 
@@ -62,7 +67,7 @@ def plain_name(name: str) -> str:
 def _still_labels(table: Table, task: Task, classes: Sequence[str]) -> Finding:
     check, expected = "labels that never change", "none"
     if task == Task.MULTICLASS:
-        return Finding(check, Status.SKIP, "one of several classes always changes")
+        return _still_class(table, classes)
     still = np.flatnonzero(table.labels.min(axis=0) == table.labels.max(axis=0))
     if not len(still):
         return Finding(check, Status.PASS, "every label occurs with several values", 0, expected)
@@ -75,6 +80,18 @@ def _still_labels(table: Table, task: Task, classes: Sequence[str]) -> Finding:
         "look whether the right column was read."
     )
     return Finding(check, Status.WARN, message, len(still), expected, remedy)
+
+
+def _still_class(table: Table, classes: Sequence[str]) -> Finding:
+    check, expected = "labels that never change", "rows of several classes"
+    found = np.unique(table.labels)
+    if len(found) > 1:
+        return Finding(check, Status.SKIP, "one of several classes always changes")
+    message = (
+        f"all {len(table)} training pictures that can be read are of one class: {classes[int(found[0])]}"
+    )
+    remedy = "nothing can be learnt from them: look at limit, competition.target_column and competition.train_rows."
+    return Finding(check, Status.WARN, message, 1, expected, remedy)
 
 
 def _equal_labels(table: Table, task: Task, classes: Sequence[str]) -> Finding:

@@ -126,9 +126,10 @@ def labels_section(found: Inspection, competition: Competition) -> Section:
 
 
 def pictures_section(found: Inspection) -> Section:
-    """Sizes, formats and statistics of both parts."""
+    """Sizes, formats and statistics of both parts, as far as they can be read."""
     parts: list[tuple[str, Measured]] = [("train", found.train_seen)]
     parts += [] if found.test_seen is None else [("test", found.test_seen)]
+    parts = [(part, seen) for part, seen in parts if seen.readable.any()]
     formats = [
         [part, str(name), int((seen.formats[seen.readable] == name).sum())]
         for part, seen in parts
@@ -148,9 +149,7 @@ def pictures_section(found: Inspection) -> Section:
         "contrast",
         "sharpness",
     ):
-        cells = [
-            np.quantile(_values(seen, name), [0.05, 0.5, 0.95]) for _, seen in parts if seen.readable.any()
-        ]
+        cells = [np.quantile(_values(seen, name), [0.05, 0.5, 0.95]) for _, seen in parts]
         rows.append([name, *(Number(value) for three in cells for value in three)])
     return Section(
         "pictures",

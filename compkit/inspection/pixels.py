@@ -15,7 +15,7 @@ from compkit.pictures.measure import Measured
 from compkit.types import Table, Task
 
 SAMPLED = 1000  # training pictures that are looked at once more
-LEAST = 50
+LEAST, MEMBERS = 100, 10  # pictures in all, and of a class or with and without a label
 AHEAD = 16  # pictures decoded before they are asked for
 OUTPUTS = 20  # classes, labels or numbers, the most frequent first
 VALUES = 16_000_000  # of all sums together; larger pictures are looked at in their corners
@@ -76,7 +76,7 @@ def find_mark(
         return None
     outputs = _outputs(table.labels[rows], task)
     rows, outputs = rows[outputs.any(axis=1)], outputs[outputs.any(axis=1)]
-    if len(rows) < LEAST or outputs.shape[1] == 0:
+    if len(rows) < LEAST or outputs.shape[1] < (2 if task == Task.MULTICLASS else 1):
         return None
     whole = size is not None and size[0] * size[1] * channels * (outputs.shape[1] + 2) <= VALUES
     crop: Callable[[np.ndarray], np.ndarray] = (lambda image: image) if whole else corners
@@ -117,7 +117,11 @@ def mark_finding(mark: Mark | None) -> Finding:
     """
     check = "shortcut: single pixels"
     if mark is None:
-        return Finding(check, Status.SKIP, f"fewer than {LEAST} comparable pictures with a label")
+        return Finding(
+            check,
+            Status.SKIP,
+            f"fewer than {LEAST} comparable pictures of classes or labels that {MEMBERS} have",
+        )
     expected = f"below {mark.limits.tells}, or less than {mark.limits.alone} above the pixels around it"
     evidence = {"around": round(mark.around, 4), "place": mark.place, "pictures": mark.pictures}
     if not mark.is_telling:
@@ -228,11 +232,13 @@ def _comparable(measured: Measured) -> tuple[np.ndarray, tuple[int, int] | None]
 
 
 def _outputs(targets: np.ndarray, task: Task) -> np.ndarray:
-    """The label as numbers, float32 [N, K]: of classes and labels the most frequent ones."""
+    """The label as numbers, float32 [N, K]: of classes and labels the most frequent ones of many rows."""
     if task == Task.REGRESSION:
         values = targets[:, :OUTPUTS].astype(np.float32)
         return (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-12)
-    one_hot = np.eye(int(targets.max()) + 1, dtype=np.float32)[targets] if targets.ndim == 1 else targets
-    counts = one_hot.sum(axis=0)
+    exclusive = targets.ndim == 1
+    counts = np.bincount(targets) if exclusive else targets.sum(axis=0)
+    fewer = counts if exclusive else np.minimum(counts, len(targets) - counts)
     chosen = np.argsort(-counts, kind="stable")[:OUTPUTS]
-    return one_hot[:, np.sort(chosen[counts[chosen] > 1])].astype(np.float32)
+    chosen = np.sort(chosen[fewer[chosen] >= MEMBERS])
+    return (targets[:, None] == chosen if exclusive else targets[:, chosen]).astype(np.float32)

@@ -31,7 +31,7 @@ class Skill(NamedTuple):
         return self.value - ERRORS * self.error
 
 
-NONE = Skill(0.0, 0.0, "", "")
+NONE = Skill(0.0, np.inf, "", "")  # could not be judged; of several skills never the best
 
 
 def probe(

@@ -134,15 +134,16 @@ def duplicate_sheet(found: Inspection, shelf: Shelf) -> list[Section]:
     """Pairs with different labels, then a pair of other groups of duplicates; nothing without duplicates."""
     if not found.duplicates.edges:
         return []
-    conflicts = conflicting_edges(found.duplicates, found.table.labels)[:CONFLICTS_SHOWN]
-    others = [edge for edge in found.duplicates.edges if edge not in conflicts]
+    conflicts = conflicting_edges(found.duplicates, found.table.labels)
+    known = set(conflicts)
+    others = [edge for edge in found.duplicates.edges if edge not in known]
     # one pair of each group, those with test pictures first
     rows = len(found.table)
     others.sort(key=lambda edge: max(edge.one, edge.other) < rows)
     first = {int(found.duplicates.groups[edge.one]): edge for edge in reversed(others)}
     shown = []
     for edge, what in [
-        *((edge, "different labels") for edge in conflicts),
+        *((edge, "different labels") for edge in conflicts[:CONFLICTS_SHOWN]),
         *((edge, "duplicates") for edge in list(first.values())[::-1][:GROUPS_SHOWN]),
     ]:
         how = "equal pixels" if edge.how == "exact" else f"{edge.how}, {edge.distance} bits apart"

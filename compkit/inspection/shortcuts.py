@@ -5,8 +5,15 @@ import pandas as pd
 
 from compkit.competition import Competition
 from compkit.findings import Finding, Status
-from compkit.inspection.features import borders, colours, looks, outside_families
-from compkit.inspection.probe import Skill, neighbour_skill, probe, probe_each_class
+from compkit.inspection.features import (
+    MOST_COLUMNS,
+    borders,
+    colours,
+    looks,
+    metadata_names,
+    outside_families,
+)
+from compkit.inspection.probe import NONE, Skill, neighbour_skill, probe, probe_each_class
 from compkit.pictures.measure import Measured
 from compkit.pictures.similar import chance_agreement, labels_agree
 from compkit.types import Table, Task
@@ -15,6 +22,7 @@ OUTSIDE = 0.3  # skill from which what is no content is told as a shortcut
 COLOUR = 0.8  # skill of the mean colour, the edges or sharpness; ripe fruit is red for a good reason
 ALONE = 0.8  # skill in telling one of several classes from all others
 MENTIONED = 0.1  # skill that is worth knowing
+NAMED = 5  # columns in a message
 AHEAD = 0.15  # what a file's size must tell beyond brightness, contrast and sharpness, which it follows
 REMEDY = {
     "picture size": "bring all pictures to one size and shape before training, and see whether the score stays",
@@ -76,7 +84,17 @@ def probe_shortcuts(
             one = shortcut_finding(name, skill_of_one(columns), limit)
             if one.status == Status.WARN and found[name].status != Status.WARN:
                 found[name] = one
-    return list(found.values())
+    left = metadata_names(table, test, competition)[MOST_COLUMNS:]
+    return [*found.values(), *_left_out(left)]
+
+
+def _left_out(names: list[str]) -> list[Finding]:
+    """Columns that nobody looked at; nothing without any."""
+    if not names:
+        return []
+    shown = ", ".join(names[:NAMED]) + " …" * (len(names) > NAMED)
+    message = f"{len(names)} further columns of the tables were not looked at, only the first {MOST_COLUMNS}: {shown}"
+    return [Finding("shortcut: further columns", Status.INFO, message, len(names))]
 
 
 def shortcut_finding(name: str, skill: Skill, limit: float) -> Finding:
@@ -86,6 +104,8 @@ def shortcut_finding(name: str, skill: Skill, limit: float) -> Finding:
     <Status.WARN: 'warn'>
     """
     check = f"shortcut: {name}"
+    if skill == NONE:
+        return Finding(check, Status.SKIP, "too few rows, groups or differing values to judge")
     expected = f"skill below {limit:.2f} (0 = chance, 1 = all that a tree of 8 leaves can tell)"
     evidence = {"skill": round(skill.value, 4), "error": round(skill.error, 4), "column": skill.column}
     if skill.low <= MENTIONED:

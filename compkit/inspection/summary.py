@@ -13,6 +13,7 @@ from compkit.types import Table, Task
 NAMED = 5  # ids in a message; evidence and page have all
 IMBALANCED = 10.0  # most frequent class against the rarest
 SMALLEST_PX, LARGEST_PX, STEP_PX = 32, 384, 32  # of a suggested image_size
+NOT_SPLIT = "full_data=true: every row is trained on, none validates"
 
 
 def file_findings(measured: Measured, ids: np.ndarray, part: str, corrupt_images: str) -> list[Finding]:
@@ -24,14 +25,32 @@ def file_findings(measured: Measured, ids: np.ndarray, part: str, corrupt_images
         corrupt_images: of the competition: whether training stops at them.
     """
     return [
-        _damaged(measured, part, corrupt_images),
+        readable_finding(measured, part, corrupt_images),
         _empty(measured, ids, part),
         _turned(measured, ids, part),
         *_kinds(measured, ids, part),
     ]
 
 
-def _damaged(measured: Measured, part: str, corrupt_images: str) -> Finding:
+def require_readable(measured: Measured, train_images: str) -> None:
+    """Refuse a training set of which nothing can be read.
+
+    Args:
+        measured: of the training pictures.
+        train_images: of the competition: where they were looked for.
+
+    Raises:
+        ValueError: naming the first of them and why.
+    """
+    if not measured.readable.any():
+        raise ValueError(
+            f"{readable_finding(measured, 'train', 'error').message}. None is left to look at: fetch them again, or "
+            f"correct competition.train_images={train_images}, competition.channels or competition.max_value."
+        )
+
+
+def readable_finding(measured: Measured, part: str, corrupt_images: str) -> Finding:
+    """Which pictures of a part cannot be read, and why."""
     check, expected = f"readable pictures, {part}", "all of them"
     bad = measured.bad
     if not bad:
@@ -55,6 +74,11 @@ def _empty(measured: Measured, ids: np.ndarray, part: str) -> Finding:
         return Finding(check, Status.PASS, f"no {part} picture is of one colour only", 0, expected)
     message = f"{len(names)} {part} pictures are of one colour: {_first(names)}"
     remedy = "look at them; drop such training rows, as nothing can be learnt from them."
+    if 2 * len(names) > len(ids):
+        remedy = (
+            "that is most of them: look at some with another program. They were saved so, or are read wrongly: "
+            "competition.max_value, competition.channels."
+        )
     return Finding(check, Status.WARN, message, len(names), expected, remedy, {"ids": names})
 
 
@@ -118,6 +142,9 @@ def class_finding(table: Table, task: Task, classes: Sequence[str]) -> Finding:
         return Finding(check, Status.SKIP, "regression has no classes")
     counts = label_counts(table, task, len(classes))
     seen = counts[counts > 0]
+    if not len(seen):  # labels that are all absent; of exclusive classes each row has one
+        message = f"no training row has any of the {len(classes)} labels"
+        return Finding(check, Status.INFO, message, expected="every label in some row")
     ratio = float(seen.max() / seen.min())
     rarest, absent = classes[int(np.where(counts > 0, counts, np.inf).argmin())], int((counts == 0).sum())
     message = (
@@ -132,22 +159,55 @@ def fold_findings(folds: Folds | str, table: Table, task: Task, classes: Sequenc
     """What a split lacks.
 
     Args:
-        folds: of the table, or why none could be made.
+        folds: of the table, or why there are none.
     """
     check = "folds"
+    if folds == NOT_SPLIT:
+        return [Finding(check, Status.SKIP, NOT_SPLIT)]
     if isinstance(folds, str):
         return [
             Finding(
                 check, Status.FAIL, folds, remedy="train.py would stop here too: set what the message names."
             )
         ]
-    told = folds.audit(table.labels, task, classes)
-    remedy = "set fewer folds, or another competition.fold_scheme; join or drop classes of a few pictures."
+    # as for regression, which has no classes: those are told below, of all folds at once
+    told = folds.audit(table.labels, Task.REGRESSION)
+    remedy = "set fewer folds, or another competition.fold_scheme."
     found = [Finding(check, Status.WARN, one.rstrip("."), remedy=remedy) for one in told]
+    if task != Task.REGRESSION:
+        found += _lacking_classes(folds, table, task, classes)
     fine = Finding(
         check, Status.PASS, f"{folds.num_folds} folds ({folds.scheme}) have all classes and like sizes"
     )
     return found or [fine]
+
+
+def _lacking_classes(folds: Folds, table: Table, task: Task, classes: Sequence[str]) -> list[Finding]:
+    """One finding on the classes that some fold lacks; INFO where no split could give each fold a row."""
+    total = label_counts(table, task, len(classes))
+    lacks = {}
+    for part, rows_of in (("training", folds.train_rows), ("validation", folds.valid_rows)):
+        counts = [label_counts(table.take(rows_of(k)), task, len(classes)) for k in range(folds.num_folds)]
+        lacks[part] = (total > 0) & (np.array(counts) == 0)  # [K, C]
+    told = []
+    for part, mask in lacks.items():
+        places = np.flatnonzero(mask.any(axis=0))
+        places = places[np.argsort(-total[places], kind="stable")]  # large classes could be in every fold
+        named = [
+            f"{classes[c]} ({total[c]} in all; fold {', '.join(map(str, np.flatnonzero(mask[:, c])))})"
+            for c in places.tolist()
+        ]
+        if named:
+            told.append(f"{len(places)} classes have no {part} rows in some fold: {_first(named)}")
+    rows = total[np.concatenate(list(lacks.values())).any(axis=0)]
+    if not len(rows):
+        return []
+    expected = "each class in training and validation of each fold"
+    if rows.max() < folds.num_folds:
+        message = f"{'; '.join(told)}; all have fewer rows than there are folds"
+        return [Finding("folds", Status.INFO, message, len(rows), expected)]
+    remedy = "set fewer folds, or another competition.fold_scheme; join or drop classes of a few pictures."
+    return [Finding("folds", Status.WARN, "; ".join(told), len(rows), expected, remedy)]
 
 
 def label_counts(table: Table, task: Task, classes: int) -> np.ndarray:

@@ -12,7 +12,14 @@ from compkit.competition import RowUnion
 from compkit.data import decode_image, is_deep
 from compkit.pictures.details import Details
 from compkit.pictures.measure import FLAT, Measured, measure_pictures
-from compkit.pictures.similar import RADII, calibrated_radius, chance_agreement, labels_agree, near_pairs
+from compkit.pictures.similar import (
+    RADII,
+    calibrated_radius,
+    chance_agreement,
+    disagree_by_chance,
+    labels_agree,
+    near_pairs,
+)
 from compkit.types import Table
 
 SAME_THUMBNAIL = (
@@ -46,6 +53,7 @@ class Duplicates:
         own: the groups of the labelled rows by themselves, the first ones, as if there were no others.
         edges: pairs that hold the groups together.
         radius: bits in which hashes of near duplicates may differ here.
+        look_alikes: pairs that would be near duplicates if their labels did not prove that they are none.
     """
 
     exact: np.ndarray
@@ -53,6 +61,7 @@ class Duplicates:
     own: np.ndarray
     edges: list[Edge]
     radius: int
+    look_alikes: list[Edge]
 
 
 def find_duplicates(
@@ -66,7 +75,8 @@ def find_duplicates(
 
     Exact: equal statistics first, then equal pixels, decoded once more. Near: hashes within a radius at which labels
     still agree, confirmed by thumbnail and edges; the same against the mirror image. Cut: of the first 3000 pairs that
-    are alike beyond that, those that are the same once aligned.
+    are alike beyond that, those that are the same once aligned. Where labels of near and cut pairs agree no more often
+    than by chance (aligned pictures of parts, some with a small defect), only equal pixels count.
 
     Args:
         files: of each picture, as in Table, bytes [N, F].
@@ -91,7 +101,12 @@ def find_duplicates(
                 edges.append(edge)
         if part is mine:
             own = union.group_of()[:labelled]
-    return Duplicates(exact, union.group_of(), np.unique(own, return_inverse=True)[1], edges, radius)
+    groups, look_alikes = union.group_of(), []
+    if targets is not None and _only_look_alike(edges, targets):
+        groups, own = exact, exact[:labelled]
+        look_alikes = [edge for edge in edges if edge.how != "exact"]
+        edges = [edge for edge in edges if edge.how == "exact"]
+    return Duplicates(exact, groups, np.unique(own, return_inverse=True)[1], edges, radius, look_alikes)
 
 
 def duplicate_groups(
@@ -145,6 +160,17 @@ def _near_edges(
     for edge in cuts:
         if union.root(edge.one) != union.root(edge.other) and details.are_cuts(edge.one, edge.other):
             yield edge
+
+
+def _only_look_alike(edges: list[Edge], targets: np.ndarray) -> bool:
+    """Whether the labels of near and cut pairs prove that they do not show the same."""
+    pairs = [
+        (edge.one, edge.other) for edge in edges if edge.how in ("near", "cut") and edge.other < len(targets)
+    ]
+    if not pairs:
+        return False
+    agree = labels_agree(targets, *np.array(pairs).T)
+    return disagree_by_chance(int(agree.sum()), len(pairs), chance_agreement(targets))
 
 
 def _equal_statistics(measured: Measured) -> list[np.ndarray]:

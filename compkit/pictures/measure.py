@@ -39,7 +39,7 @@ class Measured:
         quantisation, metadata_bytes, metadata: float32, int32, uint32 [N], as in Header.
         has_alpha, is_animated: from the header, bool [N].
         misnamed: the file's name promises another format than it has, bool [N].
-        constant: every pixel has the same value, bool [N].
+        constant: it has several pixels, all of the same value, bool [N].
         mean, std, border: of each channel, float32 [N, C].
         brightness, contrast, sharpness: float32 [N], as in Appearance.
         phash, mirrored: uint64 [N], as in Appearance.
@@ -183,7 +183,8 @@ def _look(files: list[str], channels: int, max_value: float | None) -> tuple[_Se
         return str(error), 0.0, 0.0
     appearance = describe_appearance(image)
     # only an even copy is worth the look at every pixel
-    constant = appearance.contrast < FLAT and bool((image == image[:1, :1]).all())
+    several = image.shape[0] * image.shape[1] > 1
+    constant = several and appearance.contrast < FLAT and bool((image == image[:1, :1]).all())
     misnamed = is_misnamed(files[0], header.format)
     seen = _Seen(image.shape[0], image.shape[1], size, header, misnamed, constant, appearance)
     return seen, decoded - start, time.thread_time() - start

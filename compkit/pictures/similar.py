@@ -68,6 +68,23 @@ def calibrated_radius(agreeing: np.ndarray, pairs: np.ndarray, chance: float) ->
     return max(LEAST_RADIUS, int(np.flatnonzero(good).max(initial=0)))
 
 
+def disagree_by_chance(agreeing: int, pairs: int, chance: float) -> bool:
+    """Whether labels prove that pairs which look the same are not the same: they agree about as often as any two.
+
+    Proven: the upper end of a 95 % interval lies below the middle between chance and certainty. Where it lies below
+    chance too, somebody has given copies another label, which they would not have by chance.
+
+    Args:
+        agreeing, pairs: pairs that share their label, and all of them.
+        chance: how often two rows share it.
+
+    >>> disagree_by_chance(50, 100, 0.5), disagree_by_chance(90, 100, 0.5), disagree_by_chance(0, 100, 0.5)
+    (True, False, False)
+    """
+    high = 1 - float(wilson_low(np.array([pairs - agreeing]), np.array([pairs]))[0])
+    return pairs >= ENOUGH_PAIRS and chance <= high < (1 + chance) / 2
+
+
 def wilson_low(hits: np.ndarray, trials: np.ndarray) -> np.ndarray:
     """Lower end of the 95 % interval of a share, [R]; 0 without trials.
 

@@ -46,7 +46,7 @@ SOURCE = Path(__file__).parents[2] / "compkit"
 # packages whose code decides what a look finds
 CODE = {
     DOCTOR: ("competition", "data", "doctor", "engine", "losses", "models", "optim", "run"),
-    INSPECTION: ("competition", "data", "inspection"),
+    INSPECTION: ("competition", "data", "inspection", "pictures"),
 }
 PHOTOS = {f"photos: {fault.plant.__name__}": fault for fault in planted.FAULTS}
 HEALTHY_PHOTOS = "photos"

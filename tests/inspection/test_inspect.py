@@ -13,12 +13,14 @@ from compkit.findings import Status, worst
 from compkit.inspection import inspect, inspect_data
 from compkit.inspection.command import read_predictions, require_own_rows
 from compkit.inspection.features import file_names
+from compkit.inspection.sheets import CONFLICTS_SHOWN, Shelf, duplicate_sheet
 from compkit.types import Table, Task
 
 from ..commands import call_here
 from .planted import (
     FAULTS,
     LOUD,
+    conflicting_labels,
     embedded_plan,
     exact_duplicates,
     flipped_predictions,
@@ -117,6 +119,30 @@ def test_predictions_of_other_rows_are_refused(predictions):
     table = Table(np.array(["x"]), np.array([[b"x"]]), None)
     with pytest.raises(ValueError, match="no training rows here, such as '0000'"):
         require_own_rows(predictions, table, "outputs/a/b")
+
+
+def test_predictions_of_other_rows_are_refused_before_any_picture_is_decoded(
+    folder, predictions, monkeypatch
+):
+    def decodes(*args, **kwargs):
+        raise AssertionError("pictures are decoded")
+
+    monkeypatch.setattr("compkit.inspection.command.read_predictions", lambda run: predictions)
+    monkeypatch.setattr("compkit.inspection.command.inspect", decodes)
+    with pytest.raises(ValueError, match="no training rows here"):
+        inspect_data(plan_of(folder), "outputs/a/b", None, overwrite=False)
+
+
+def test_pairs_with_different_labels_are_never_shown_as_plain_duplicates(tmp_path):
+    contest = healthy(rows=60, test=4)
+    conflicting_labels(contest)
+    write(contest, tmp_path)
+    plan = plan_of(tmp_path)
+    found = inspect(plan, None, threads=1)
+    [section] = duplicate_sheet(found, Shelf(found, plan.competition))
+    captions = [name for picture in section.pictures for name, _ in picture.facts]
+    assert captions.count("different labels") == 2 * CONFLICTS_SHOWN < 2 * 12
+    assert "duplicates" not in captions
 
 
 def test_a_run_without_predictions_is_refused(tmp_path):

@@ -15,7 +15,17 @@ def findings(targets, task, classes, frame=None):
     return {one.check: one for one in label_findings(table, task, classes, {"id"})}
 
 
-@pytest.mark.parametrize("classes", [("cat", "cat "), ("Cat", "cat"), ("1", "01"), ("big_dog", "big dog")])
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("cat", "cat "),
+        ("Cat", "cat"),
+        ("1", "01"),
+        ("big_dog", "big dog"),
+        ("big-dog", "big dog"),
+        ("-1", "-1.0"),
+    ],
+)
 def test_one_class_under_two_names(classes):
     found = findings(np.array([0, 1]), Task.MULTICLASS, (*classes, "other"))["class names"]
     assert (
@@ -25,7 +35,20 @@ def test_one_class_under_two_names(classes):
     )
 
 
-@pytest.mark.parametrize("classes", [("a", "A"), ("1", "10"), ("cat", "cats"), ("-", "_"), ("1.5", "15")])
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("a", "A"),
+        ("1", "10"),
+        ("cat", "cats"),
+        ("-", "_"),
+        ("1.5", "15"),
+        ("-1", "1"),
+        ("A-", "A"),
+        ("AB-", "AB"),
+        ("²", "2"),
+    ],
+)
 def test_classes_that_differ(classes):
     found = findings(np.array([0, 1]), Task.MULTICLASS, classes)["class names"]
     assert found.status == Status.PASS, plain_name(classes[0])
@@ -56,3 +79,9 @@ def test_labels_and_columns_that_never_change():
     )
     moving = findings(targets[:, 1:2], Task.REGRESSION, ("y",), {"id": ["1", "1"]})
     assert {one.status for one in moving.values()} == {Status.PASS, Status.SKIP}
+
+
+def test_a_single_class_never_changes():
+    for targets, status in ((np.array([1, 1]), Status.WARN), (np.array([0, 1]), Status.SKIP)):
+        found = findings(targets, Task.MULTICLASS, ("cat", "dog"))["labels that never change"]
+        assert found.status == status and ("dog" in found.message) == (status == Status.WARN)

@@ -1,5 +1,7 @@
 """What tells the label besides content: probes of trees, single pixels, and train against test."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,12 +9,15 @@ from sklearn.metrics import roc_auc_score
 
 from compkit.competition import Competition
 from compkit.findings import Status
-from compkit.inspection.domain import auc_error, domain_finding, tell_apart
+from compkit.inspection.domain import LEAST_GROUPS, auc_error, compare_domains, domain_finding, tell_apart
 from compkit.inspection.features import as_numbers, file_names, metadata_columns
-from compkit.inspection.pixels import around_each, corners, explained_share
+from compkit.inspection.pixels import _outputs, around_each, corners, explained_share, find_mark
 from compkit.inspection.probe import NONE, neighbour_skill, probe, probe_each_class
-from compkit.inspection.shortcuts import shortcut_finding
+from compkit.inspection.shortcuts import probe_shortcuts, shortcut_finding
+from compkit.pictures import measure_pictures
 from compkit.types import Table, Task
+
+from ..pictures.test_measure import table_of
 
 ROWS = 400
 RNG = np.random.default_rng(0)
@@ -77,6 +82,16 @@ def test_what_cannot_be_judged_has_no_skill():
     same = pd.DataFrame({"told": labels})
     assert probe(same, RNG.integers(0, 2, ROWS), Task.MULTICLASS, ("a", "b"), np.arange(ROWS)) == NONE
     assert neighbour_skill(np.ones(3, bool), 0.5) == NONE
+    finding = shortcut_finding("picture size", NONE, limit=0.3)
+    assert finding.status == Status.SKIP and "too few" in finding.message
+
+
+def test_a_label_that_cannot_be_judged_does_not_hide_the_others():
+    labels = np.stack([RNG.integers(0, 2, ROWS), np.zeros(ROWS)], axis=1).astype(np.float32)
+    told = probe(
+        columns_of(RNG.normal(size=ROWS)), labels, Task.MULTILABEL, ("coin", "never"), np.arange(ROWS)
+    )
+    assert told != NONE and "of coin" in told.score
 
 
 def test_neighbours():
@@ -106,6 +121,43 @@ def test_only_columns_that_test_has_too_are_metadata(tmp_path):
     test = Table(table.ids, table.files, None, frame[["id", "age", "label"]])
     assert list(metadata_columns(table, test, competition)) == ["column age"]
     assert metadata_columns(table, None, competition) == {}
+    by_time = Competition("x", tmp_path, "multiclass", time_column="age", fold_scheme="time")
+    assert metadata_columns(table, test, by_time) == {}
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """Fifty pictures of noise, of four classes in turn, and what was measured of them."""
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (16, 16, 3), dtype=np.uint8) for _ in range(50)]
+    table = replace(table_of(tmp_path_factory.mktemp("noise"), pictures), targets=np.arange(50) % 4)
+    return table, measure_pictures(table, channels=3)
+
+
+def test_of_very_many_columns_the_first_are_looked_at_and_the_others_named(noise, tmp_path, monkeypatch):
+    for module in ("features", "shortcuts"):
+        monkeypatch.setattr(f"compkit.inspection.{module}.MOST_COLUMNS", 3)
+    table, seen = noise
+    names = [f"c{number}" for number in range(5)]
+    frame = pd.DataFrame({name: RNG.normal(size=len(table)) for name in names})
+    competition = Competition("x", tmp_path, "multiclass", classes=list("abcd"))
+    table = replace(table, frame=frame)
+    found = {
+        one.check: one for one in probe_shortcuts(table, seen, competition, table, np.arange(len(table)))
+    }
+    columns = [check for check in found if check.startswith("shortcut: column ")]
+    assert columns == ["shortcut: column c0", "shortcut: column c1", "shortcut: column c2"]
+    left = found["shortcut: further columns"]
+    assert left.status == Status.INFO and left.value == 2 and "c3, c4" in left.message
+
+
+@pytest.mark.parametrize("groups, status", [(4, Status.SKIP), (9, Status.SKIP), (25, Status.PASS)])
+def test_domains_of_few_groups_are_not_judged(noise, groups, status):
+    """Fewer groups than parts of the cross-validation would stop scikit-learn."""
+    of = np.arange(50) % groups
+    assert (groups < LEAST_GROUPS) == (status == Status.SKIP)
+    finding = compare_domains(noise[1], noise[1], of, of)
+    assert finding.status == status and ("too few groups" in finding.message) == (status == Status.SKIP)
 
 
 def test_cells_become_numbers():
@@ -115,6 +167,9 @@ def test_cells_become_numbers():
     )  # no category: its length
     assert as_numbers(pd.to_datetime(pd.Series(["2020-01-01", "2021-01-01"])))[1] > 0
     assert as_numbers(pd.Series([1.5, 2.5])).tolist() == [1.5, 2.5]
+    for cells in (["1", "inf", "-1e400"], [1.0, np.inf, -np.inf]):
+        values = as_numbers(pd.Series(cells))
+        assert values.tolist() == [1, 1e30, -1e30] and np.isfinite(values.astype(np.float32)).all()
 
 
 def test_share_explained_by_classes_and_numbers():
@@ -137,6 +192,26 @@ def test_share_explained_by_classes_and_numbers():
         max(np.corrcoef(flat[:, pixel], one)[0, 1] ** 2 for one in values.T) for pixel in range(flat.shape[1])
     ]
     np.testing.assert_allclose(by_number.ravel(), wanted, atol=1e-4)
+
+
+def test_outputs_are_the_frequent_columns_of_one_hot_labels():
+    labels = RNG.choice(30, 900, p=np.arange(1, 31) / 465)
+    counts = np.bincount(labels)
+    frequent = [label for label in np.sort(np.argsort(-counts, kind="stable")[:20]) if counts[label] >= 10]
+    np.testing.assert_array_equal(_outputs(labels, Task.MULTICLASS), np.eye(30)[labels][:, frequent])
+    some = (RNG.random((200, 4)) < [0.5, 0.02, 0.98, 0.3]).astype(np.float32)
+    np.testing.assert_array_equal(_outputs(some, Task.MULTILABEL), some[:, [0, 3]])
+    assert _outputs(np.repeat([3, 10**6], 50), Task.MULTICLASS).shape == (100, 2)  # not 100 x a million
+
+
+@pytest.mark.parametrize("rows, classes", [(60, 20), (150, 75), (120, 1)])
+def test_pixels_of_a_few_rows_or_of_tiny_classes_are_not_judged(tmp_path, rows, classes):
+    """Among thousands of pixels of noise one tells three labels of each class by chance."""
+    rng = np.random.default_rng(0)
+    table = table_of(tmp_path, [rng.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(rows)])
+    table = replace(table, targets=np.arange(rows) % classes)
+    seen = measure_pictures(table, channels=3)
+    assert find_mark(table, seen, Task.MULTICLASS, 3, None, threads=1) is None
 
 
 def test_around_a_lonely_pixel_is_nothing():

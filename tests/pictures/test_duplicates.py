@@ -6,7 +6,13 @@ import pytest
 
 from compkit.inspection.duplicate_findings import conflicting_edges, duplicate_findings, torn_groups
 from compkit.pictures import duplicate_groups, find_duplicates, measure_pictures
-from compkit.pictures.similar import calibrated_radius, chance_agreement, labels_agree, near_pairs
+from compkit.pictures.similar import (
+    calibrated_radius,
+    chance_agreement,
+    disagree_by_chance,
+    labels_agree,
+    near_pairs,
+)
 from compkit.types import Table
 
 from ..inspection.planted import loud, resaved, scene
@@ -147,6 +153,53 @@ def test_training_rows_are_not_joined_through_test_rows(tmp_path):
     alone = find_duplicates(table.files[:3], measured.take(np.arange(3)), np.zeros(3, np.int64), channels=3)
     assert found.own.tolist() == alone.groups.tolist() == [0, 0, 1]
     assert found.groups.tolist() == [0, 0, 1, 0, 1]
+
+
+def parts(rows, rng):
+    """Pictures of one metal part, always in the same place and light, and a scratch of few pixels on every other."""
+    part = scene(rng, 1)
+    pictures = []
+    for row in range(rows):
+        picture = np.clip(part + rng.normal(0, 2, part.shape), 0, 255).astype(np.uint8)
+        if row % 2:
+            picture[30:32, 30:33] = 255
+        pictures.append(picture)
+    return pictures
+
+
+def test_pictures_whose_labels_differ_in_a_small_place_are_no_duplicates(tmp_path):
+    rng = np.random.default_rng(0)
+    pictures = parts(60, rng)
+    table = table_of(tmp_path, [*pictures, pictures[0]])
+    targets, seen = np.r_[np.arange(60) % 2, 0], measure_pictures(table, 3)
+    found = find_duplicates(table.files, seen, targets, channels=3)
+    assert [(edge.one, edge.other) for edge in found.edges] == [(0, 60)] and len(found.look_alikes) >= 20
+    assert len(np.unique(found.groups)) == len(np.unique(found.own)) == 60
+    findings = {one.check: one for one in duplicate_findings(found, table.ids, targets, np.arange(61) % 5)}
+    assert findings["pictures look alike"].status.value == "info"
+    assert loud(findings.values()) == set()
+    # equal labels say nothing against it, and without labels nobody knows
+    for same in (targets * 0, None):
+        found = find_duplicates(table.files, seen, same, channels=3)
+        assert len(np.unique(found.groups)) == 1 and found.look_alikes == []
+
+
+def test_copies_with_another_label_stay_duplicates(tmp_path):
+    """Somebody has saved a class again as another one: labels that disagree more often than by chance."""
+    rng = np.random.default_rng(0)
+    pictures = [scene(rng, row % 3) for row in range(30)]
+    table = table_of(tmp_path, [*pictures, *map(resaved, pictures)])
+    targets = np.r_[np.arange(30) % 3, np.arange(1, 31) % 3]
+    found = find_duplicates(table.files, measure_pictures(table, 3), targets, channels=3)
+    findings = duplicate_findings(found, table.ids, targets, np.zeros(60, int))
+    assert loud(findings) == {"duplicates with different labels"} and found.look_alikes == []
+    [told] = [one for one in findings if one.check in loud(findings)]
+    assert told.value >= 20 and "is wrong" not in told.message  # said of equal pixels only
+
+
+@pytest.mark.parametrize("agreeing, pairs, chance", [(19, 19, 0.9), (60, 60, 0.98), (18, 20, 0.5)])
+def test_near_pairs_are_believed_unless_proven_otherwise(agreeing, pairs, chance):
+    assert not disagree_by_chance(agreeing, pairs, chance)
 
 
 def test_pictures_of_one_kind_are_no_duplicates(tmp_path):

@@ -59,6 +59,11 @@ def test_damaged_and_constant_pictures_are_told(tmp_path):
     assert [one.id for one in seen.bad] == ["2"] and "cut short" in seen.bad[0].reason
 
 
+def test_a_single_pixel_is_no_picture_of_one_colour(tmp_path):
+    table = table_of(tmp_path, [np.full((1, width, 3), 7, np.uint8) for width in (1, 2)])
+    assert measure_pictures(table, channels=3).constant.tolist() == [False, True]
+
+
 @pytest.mark.parametrize("channels", [1, 5])
 def test_other_numbers_of_channels(tmp_path, channels):
     array = np.random.default_rng(0).integers(0, 256, (300, 400, channels), dtype=np.uint8)
