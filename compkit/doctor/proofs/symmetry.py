@@ -38,6 +38,7 @@ def symmetry(bench: Bench) -> list[Finding]:
 def are_copies(weight: Tensor) -> bool:
     """Whether all rows of a weight [units, ...] are the same, and not 0.
 
+    >>> import torch
     >>> are_copies(torch.ones(3, 2)), are_copies(torch.eye(2)), are_copies(torch.ones(1, 2))
     (True, False, False)
     """
