@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from compkit import losses
+from compkit.doctor.command import FINDING_NAMES
 from compkit.doctor.first_loss.head import find_mouth
 from compkit.doctor.first_loss.initial_loss import check_exact, check_mouth, initial_loss
 from compkit.doctor.first_loss.properties import check_properties
@@ -300,6 +301,14 @@ def test_runs_pass(found, overrides, skipped):
     first, *others = found(*overrides)
     assert first.status == Status.PASS and first.check == "initial_loss"
     assert [one.status for one in others if one.status != Status.INFO] == [Status.SKIP] * skipped
+
+
+def test_every_finding_can_be_skipped_by_its_name(found):
+    overrides = (f"model._target_={HERE}.Loud", "competition=tilt")
+    names = {one.check for one in found(*overrides)} | {
+        one.check for one in found("loss=triplet", "sampler=pk")
+    }
+    assert "initial_loss.built" in names and names - {"initial_loss"} <= set(FINDING_NAMES)
 
 
 def test_a_loss_of_features_alone_is_not_said_to_be_right(found):

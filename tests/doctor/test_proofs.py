@@ -456,6 +456,16 @@ def test_an_error_that_stops_several_proofs_is_told_once(proved, monkeypatch):
         proved(*own("model", HERE, "Breaking"))
 
 
+def test_too_little_memory_is_no_fault_of_the_run(proved, monkeypatch):
+    def full(self):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Bench, "_evaluate", full)
+    found = proved()
+    assert not [one for one in found if one.status in WRONG]
+    assert any("too little memory" in one.message for one in found if one.status == Status.SKIP)
+
+
 @pytest.fixture
 def bench(plan):
     with open_trial(plan("model.pretrained=false"), Console(quiet=True)) as trial:
