@@ -2,7 +2,8 @@
 
 Imported before torch, whose threads read the environment once. When loading processes and torch's
 threads outnumber the cores, OpenMP's default spinning slowed a training step up to 30-fold; not spinning at all
-slows small steps by half when nothing competes. A thousand spins, about 10 µs, cost nothing measurable in either case.
+slows small steps by a quarter when nothing competes. A thousand spins, about 10 µs, cost nothing measurable in
+either case.
 """
 
 import os

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compkit.data import Preprocessing
+from compkit.data import Preprocessing, resized
 from compkit.types import Targets
 
 PICTURES, LONGEST_PX = 16, 96  # how many are kept, and how large
@@ -52,8 +52,5 @@ def smaller(pictures: np.ndarray) -> np.ndarray:
     """
     height, width = pictures.shape[1:3]
     scale = min(1.0, LONGEST_PX / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    # plane by plane: OpenCV averages at most four channels
-    planes = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
-    shrunk = [[cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in one] for one in planes]
-    return np.array(shrunk, np.uint8).transpose(0, 2, 3, 1)
+    height, width = max(1, round(height * scale)), max(1, round(width * scale))
+    return np.stack([resized(one, height, width, cv2.INTER_AREA) for one in pictures])

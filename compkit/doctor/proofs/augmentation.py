@@ -12,10 +12,8 @@ from compkit.doctor.proofs.proof import doubted, failed, left_out
 from compkit.findings import Finding
 from compkit.randomness import rng_scope
 
-SEEDS, MORE_SEEDS = (
-    6,
-    60,
-)  # times that a transform is applied to a picture; before it is said to be always the same
+SEEDS = 6  # times that each transform is applied to a picture
+MORE_SEEDS = 60  # times before it is said to be always the same
 SHIFT = 0.05  # of the deviation, between training and evaluation
 ROUNDED = 1e-4  # between the same reduction in two batches
 DRIFT = 1.0  # of the deviation, between the mean of random copies and the picture

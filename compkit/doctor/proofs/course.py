@@ -14,9 +14,8 @@ from compkit.findings import Finding
 from compkit.optim import EMA, schedule_points
 from compkit.types import Moment, Task
 
-FEW = (
-    12  # rows below which an order may repeat by chance; steps below which a warm-up is all there is time for
-)
+FEW = 12  # rows below which an order may repeat by chance
+SHORT = 12  # steps below which a warm-up is all there is time for
 EPOCHS = 3  # orders that are compared
 NOTHING = 1e-3  # a factor of the rate that is next to none
 TOO_FAST, TOO_SLOW = 2.0, 0.1  # factors of the rate at its largest: lr means the largest one
@@ -155,7 +154,7 @@ def schedule(bench: Bench) -> list[Finding]:
         ]
     late = factors[int(0.8 * len(factors))]
     is_rising = (np.diff(factors) >= 0).all() and factors[-1] > 1.1 * late
-    if len(factors) >= FEW and is_rising:
+    if len(factors) >= SHORT and is_rising:
         return [
             doubted(
                 "schedule",

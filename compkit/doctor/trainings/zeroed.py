@@ -26,9 +26,7 @@ NAME = "zeroed"
 SEEDS = 3
 FEWEST = 40  # rows held out
 SIGNAL, NO_SIGNAL = 3.0, 2.0  # standard deviations above which labels are known, below which nothing is
-FAIR = (
-    0.2  # share of all there is to learn from the training rows above which other rows are expected to profit
-)
+FAIR = 0.2  # share of what there is to learn from the training rows above which others are expected to profit
 LANDED = 1.05  # times the loss of guessing, which a network of black pictures should not end above
 LEAKS = 0.8  # times the loss of guessing: below it, labels were told by something else than pictures
 EXPECTED = "lower than with black pictures by more than 2 standard errors"

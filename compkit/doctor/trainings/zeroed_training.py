@@ -27,10 +27,8 @@ from compkit.run.trial import Trial
 from compkit.types import Task
 
 LR = 1e-3  # of AdamW
-WARM_UP, COOL_DOWN = (
-    3,
-    4,
-)  # steps; the rate falls in the end, as the last few labels would count most at a high one
+WARM_UP = 3  # steps
+COOL_DOWN = 4  # steps; the rate falls in the end, as the last few labels would count most at a high one
 ROWS, BATCH, CLASSES = 96, 16, 8  # rows learnt from and, once more, held out; of the most frequent classes
 ENOUGH = 0.5  # share of all there is to learn at which the first training ends
 MOST_STEPS, SECONDS = 150, 10.0  # of one training
